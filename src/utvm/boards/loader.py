@@ -1,0 +1,59 @@
+"""Find board files and read them."""
+
+from __future__ import annotations
+
+import sys
+from importlib import resources
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from utvm.boards.schema import Board
+from utvm.errors import BoardError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+def board_names() -> list[str]:
+    """Names of the boards that come with µTVM, sorted."""
+    data = resources.files("utvm.boards") / "data"
+    return sorted(item.name[: -len(".toml")] for item in data.iterdir() if item.name.endswith(".toml"))
+
+
+def load_board(name_or_path: str) -> Board:
+    """The board of that name, or the one described by a .toml file of the user's own.
+
+    Raises BoardError naming the file and the key that is wrong.
+    """
+    if name_or_path.endswith(".toml"):
+        path = Path(name_or_path)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BoardError(f"{path}: cannot be read as a board file: {error}") from error
+        return parse_board(text, str(path))
+    if name_or_path not in board_names():
+        raise BoardError(
+            f"no board is named {name_or_path!r}; there are {', '.join(board_names())}, or give the path of a .toml file"
+        )
+    text = (resources.files("utvm.boards") / "data" / f"{name_or_path}.toml").read_text(encoding="utf-8")
+    return parse_board(text, f"{name_or_path}.toml")
+
+
+def parse_board(text: str, source: str) -> Board:
+    """A board from the text of a board file; `source` names it in errors."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BoardError(f"{source}: not valid TOML: {error}") from error
+    try:
+        return Board.model_validate(table)
+    except ValidationError as error:
+        problems = "\n".join(
+            f"  {'.'.join(str(part) for part in problem['loc']) or 'board'}: {problem['msg']}"
+            for problem in error.errors()
+        )
+        raise BoardError(f"{source}: not a valid board file:\n{problems}") from error
