@@ -1,0 +1,138 @@
+"""What a conversion row sees of one operator of the file, and what it may add to the model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tflite
+
+from utvm.errors import ImportModelError
+from utvm.importers.tflite.reader import OPERATOR_NAMES, RawOperator
+from utvm.model.quantization import Quantization
+from utvm.model.tensor import Array, Tensor, constant
+
+__all__ = ["OPERATOR_NAMES", "Node", "Unsupported"]
+
+OPTION_NAMES = {value: name for name, value in vars(tflite.BuiltinOptions).items() if isinstance(value, int)}
+
+
+class Unsupported(Exception):
+    """Raised by a row: the operator is well formed but µTVM cannot express it."""
+
+
+class Node:
+    """One operator of the file with its tensors resolved; `name` is unique in the model."""
+
+    def __init__(self, raw: RawOperator, tensors: list[Tensor], pool: dict[str, Tensor], source: str) -> None:
+        self._raw = raw
+        self._tensors = tensors
+        self._pool = pool
+        self._source = source
+        self.name = f"{raw.code.lower()}_{raw.index}"
+        self.code = raw.code
+
+    # -- tensors ---------------------------------------------------------------------------------------------------
+
+    @property
+    def input_count(self) -> int:
+        """Number of inputs the file lists, optional ones included."""
+        return len(self._raw.inputs)
+
+    @property
+    def output_count(self) -> int:
+        """Number of outputs."""
+        return len(self._raw.outputs)
+
+    def input(self, index: int) -> Tensor:
+        """Input `index`; a missing one is an error in the file."""
+        tensor = self.optional_input(index)
+        if tensor is None:
+            raise self.malformed(f"input {index} is missing")
+        return tensor
+
+    def optional_input(self, index: int) -> Tensor | None:
+        """Input `index`, or None when the file leaves it out."""
+        if index >= len(self._raw.inputs) or self._raw.inputs[index] < 0:
+            return None
+        return self._tensors[self._raw.inputs[index]]
+
+    def output(self, index: int = 0) -> Tensor:
+        """Output `index`."""
+        if index >= len(self._raw.outputs):
+            raise self.malformed(f"output {index} is missing")
+        return self._tensors[self._raw.outputs[index]]
+
+    def constant_input(self, index: int) -> Array:
+        """The value of an input that must be known at compile time."""
+        tensor = self.input(index)
+        if tensor.data is None:
+            raise Unsupported(f"input {index} ({tensor.name}) must be a constant")
+        return tensor.data
+
+    def add_constant(self, suffix: str, data: Array) -> str:
+        """Add a constant to the model and return its name."""
+        return self._add(constant(self._fresh(suffix), data))
+
+    def add_tensor(
+        self, suffix: str, shape: tuple[int, ...], dtype: str, quantization: Quantization | None = None
+    ) -> str:
+        """Add an intermediate tensor to the model and return its name."""
+        return self._add(Tensor(self._fresh(suffix), shape, dtype, quantization))
+
+    def _fresh(self, suffix: str) -> str:
+        name = f"{self.name}/{suffix}"
+        while name in self._pool:
+            name += "_"
+        return name
+
+    def _add(self, tensor: Tensor) -> str:
+        self._pool[tensor.name] = tensor
+        return tensor.name
+
+    # -- quantization ----------------------------------------------------------------------------------------------
+
+    def quantization(self, tensor: Tensor) -> Quantization:
+        """The tensor's quantization; an integer tensor without one cannot be computed with."""
+        if tensor.quantization is None:
+            raise Unsupported(f"tensor {tensor.name} ({tensor.dtype}) is not quantized")
+        return tensor.quantization
+
+    def per_tensor(self, tensor: Tensor) -> Quantization:
+        """The tensor's quantization, which must have one scale."""
+        quantization = self.quantization(tensor)
+        if quantization.per_channel:
+            raise Unsupported(f"tensor {tensor.name} is quantized per channel")
+        return quantization
+
+    def require_dtype(self, tensor: Tensor, *dtypes: str) -> None:
+        """Raise Unsupported unless the tensor has one of the dtypes."""
+        if tensor.dtype not in dtypes:
+            raise Unsupported(f"tensor {tensor.name} is {tensor.dtype}; supported: {', '.join(dtypes)}")
+
+    def require_rank(self, tensor: Tensor, rank: int) -> None:
+        """Raise an error unless the tensor has `rank` axes."""
+        if len(tensor.shape) != rank:
+            raise self.malformed(f"tensor {tensor} must have {rank} axes")
+
+    # -- options ---------------------------------------------------------------------------------------------------
+
+    def options(self, kind: Any) -> Any:
+        """The operator's options as a table of class `kind` (tflite.Conv2DOptions, ...)."""
+        stated = OPTION_NAMES.get(int(self._raw.table.BuiltinOptionsType()), "unknown")
+        table = self._raw.table.BuiltinOptions()
+        if stated != kind.__name__ or table is None:
+            raise self.malformed(f"its options are {stated}, not {kind.__name__}")
+        options = kind()
+        options.Init(table.Bytes, table.Pos)
+        return options
+
+    def malformed(self, problem: str) -> ImportModelError:
+        """An error in the file at this operator."""
+        output = self._tensors[self._raw.outputs[0]].name if self._raw.outputs else "no output"
+        return ImportModelError(f"{self._source}: {self._raw.code} {self.name} ({output}): {problem}")
+
+
+def zeros(count: int) -> Array:
+    """A bias of zeros."""
+    return np.zeros(count, dtype=np.int32)

@@ -1,0 +1,256 @@
+"""The operator kinds of the model graph: plain data, all arithmetic already in integers.
+
+Importers turn scales into multipliers, so a reference and a kernel read the same numbers. Activations are NHWC,
+convolution weights OHWI, depthwise weights 1HWO. The truth per operator is LiteRT's reference kernel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Rounding = Literal["double", "single"]
+
+
+@dataclass(frozen=True)
+class Requantization:
+    """Scale an int32 accumulator to the output: acc * multiplier * 2**(shift - 31), one pair per tensor or channel.
+
+    `double` rounds twice (gemmlowp: rounding doubling high multiply, then rounding divide by a power of two), `single`
+    once (round half up).
+    """
+
+    multipliers: tuple[int, ...]
+    shifts: tuple[int, ...]
+    rounding: Rounding = "double"
+
+
+@dataclass(frozen=True)
+class Padding:
+    """Rows and columns of zero point around an image."""
+
+    top: int = 0
+    bottom: int = 0
+    left: int = 0
+    right: int = 0
+
+    @property
+    def any(self) -> bool:
+        """Whether there is any padding."""
+        return bool(self.top or self.bottom or self.left or self.right)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operator:
+    """Base of all operators. `inputs` and `outputs` are tensor names.
+
+    `in_place` is the index of an input whose memory the first output may take over.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    in_place: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conv2D(Operator):
+    """inputs: image NHWC int8, weights OHWI int8, bias O int32 (with I * groups == C). output: NHWC int8.
+
+    acc[o] = bias[o] + sum (x - input_zero_point) * w; padded taps contribute nothing.
+    """
+
+    strides: tuple[int, int]
+    padding: Padding
+    dilation: tuple[int, int]
+    input_zero_point: int
+    requantization: Requantization
+    output_zero_point: int
+    clamp: tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DepthwiseConv2D(Operator):
+    """inputs: image NHWC int8, weights 1HWO int8 with O = C * multiplier, bias O int32. output: NHWC int8."""
+
+    strides: tuple[int, int]
+    padding: Padding
+    dilation: tuple[int, int]
+    depth_multiplier: int
+    input_zero_point: int
+    requantization: Requantization
+    output_zero_point: int
+    clamp: tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransposeConv2D(Operator):
+    """inputs: image NHWC int8, weights OHWI int8, bias O int32. output: NHWC int8; padding crops the output."""
+
+    strides: tuple[int, int]
+    padding: Padding
+    input_zero_point: int
+    requantization: Requantization
+    output_zero_point: int
+    clamp: tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FullyConnected(Operator):
+    """inputs: rows [N, K] int8, weights [O, K] int8, bias O int32. output: [N, O] int8."""
+
+    input_zero_point: int
+    weights_zero_point: int
+    requantization: Requantization
+    output_zero_point: int
+    clamp: tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Add(Operator):
+    """Broadcasting sum of two int8 tensors.
+
+    Each input, its zero point subtracted, is shifted left by `left_shift` and scaled by its own requantization; the sum
+    is scaled by `output`. Subtraction is the same with `subtract`.
+    """
+
+    subtract: bool
+    left_shift: int
+    input_zero_points: tuple[int, int]
+    input_requantizations: tuple[Requantization, Requantization]
+    output_requantization: Requantization
+    output_zero_point: int
+    clamp: tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mul(Operator):
+    """Broadcasting product of two int8 tensors, zero points subtracted, then requantized."""
+
+    input_zero_points: tuple[int, int]
+    requantization: Requantization
+    output_zero_point: int
+    clamp: tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool2D(Operator):
+    """Average (rounded half away from zero over the taps inside the image) or maximum of a window. NHWC int8."""
+
+    kind: Literal["average", "max"]
+    window: tuple[int, int]
+    strides: tuple[int, int]
+    padding: Padding
+    clamp: tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mean(Operator):
+    """Mean over `axes` of an int8 tensor, requantized (the element count is in the multiplier)."""
+
+    axes: tuple[int, ...]
+    keep_dims: bool
+    input_zero_point: int
+    requantization: Requantization
+    output_zero_point: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Softmax(Operator):
+    """Softmax over the last axis of int8, in LiteRT's fixed point; output scale 1/256, zero point -128."""
+
+    input_multiplier: int
+    input_left_shift: int
+    diff_min: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lookup(Operator):
+    """An elementwise function of one byte as a table of 256 entries, indexed by the input's unsigned bits.
+
+    `function` says what the table holds (logistic, tanh, hard_swish, leaky_relu, relu, requantize, ...).
+    inputs: tensor (int8 or uint8). The output has the same shape and is int8 or uint8.
+    """
+
+    function: str
+    table: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantize(Operator):
+    """float32 to int8 or uint8: round half away from zero of x / scale, plus zero point, saturated."""
+
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dequantize(Operator):
+    """int8, uint8 or int16 to float32: scale * (x - zero_point)."""
+
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pad(Operator):
+    """Constant padding of any dtype: (before, after) per axis, filled with `value`."""
+
+    paddings: tuple[tuple[int, int], ...]
+    value: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reshape(Operator):
+    """The same elements in another shape: reshape, squeeze, expand_dims."""
+
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Concatenation(Operator):
+    """Several tensors of equal quantization joined along `axis` (non-negative)."""
+
+    axis: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class StridedSlice(Operator):
+    """output[i] = input[begin + i * stride] per axis, with `shape` elements; also split and unpack."""
+
+    begin: tuple[int, ...]
+    strides: tuple[int, ...]
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transpose(Operator):
+    """output axis i is input axis permutation[i]."""
+
+    permutation: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResizeNearest(Operator):
+    """Nearest-neighbour resize of NHWC to `size` (height, width)."""
+
+    size: tuple[int, int]
+    align_corners: bool
+    half_pixel_centers: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResizeBilinear(Operator):
+    """Bilinear resize of NHWC int8 to `size` (height, width), in LiteRT's 10-bit fixed point."""
+
+    size: tuple[int, int]
+    align_corners: bool
+    half_pixel_centers: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArgMax(Operator):
+    """Index of the first largest element along `axis` (non-negative); int32 or int64."""
+
+    axis: int
+    output_dtype: Literal["int32", "int64"]

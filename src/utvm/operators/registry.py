@@ -1,0 +1,58 @@
+"""Which rule belongs to which operator kind: the one table to extend for a new operator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from utvm.errors import ModelError
+from utvm.model import operator_types as kinds
+from utvm.model.graph import Model, check_structure
+from utvm.model.tensor import Array
+from utvm.operators.conv2d import Conv2DRule
+from utvm.operators.rule import OperatorRule, TensorType
+
+RULES: dict[type[kinds.Operator], OperatorRule[Any]] = {
+    kinds.Conv2D: Conv2DRule(),
+}
+
+
+def rule_of(operator: kinds.Operator) -> OperatorRule[Any]:
+    """The rule of an operator's kind."""
+    try:
+        return RULES[type(operator)]
+    except KeyError:
+        raise ModelError(f"no operator kind {type(operator).__name__} is registered ({operator.name})") from None
+
+
+def check_model(model: Model) -> None:
+    """Raise ModelError unless the graph is well formed and every shape and dtype is what its operator gives."""
+    check_structure(model)
+    for operator in model.operators:
+        inferred = rule_of(operator).infer(operator, model.input_tensors(operator))
+        declared = tuple(TensorType(tensor.shape, tensor.dtype) for tensor in model.output_tensors(operator))
+        if inferred != declared:
+            raise ModelError(
+                f"{model.name}: {type(operator).__name__} {operator.name} gives {_text(inferred)},"
+                f" but the model says {_text(declared)}"
+            )
+
+
+def _text(types: tuple[TensorType, ...]) -> str:
+    return ", ".join(f"{item.dtype}{list(item.shape)}" for item in types)
+
+
+def run_reference(model: Model, inputs: dict[str, Array], keep: bool = False) -> dict[str, Array]:
+    """The model's outputs by name, computed by the references; with `keep`, every tensor's value."""
+    values: dict[str, Array] = {name: tensor.data for name, tensor in model.tensors.items() if tensor.data is not None}
+    for name in model.inputs:
+        tensor = model.tensors[name]
+        value = inputs.get(name)
+        if value is None:
+            raise ModelError(f"{model.name}: no value given for input {tensor}")
+        if value.shape != tensor.shape or value.dtype.name != tensor.dtype:
+            raise ModelError(f"{model.name}: input {tensor} was given {value.dtype.name}{list(value.shape)}")
+        values[name] = value
+    for operator in model.operators:
+        outputs = rule_of(operator).reference(operator, tuple(values[name] for name in operator.inputs))
+        values.update(zip(operator.outputs, outputs, strict=True))
+    return values if keep else {name: values[name] for name in model.outputs}
