@@ -1,0 +1,16 @@
+/* The exceptions of the core; the image enables no interrupt of the chip, so the table ends with them. */
+#ifndef UTVM_ARM_M_VECTORS_H
+#define UTVM_ARM_M_VECTORS_H
+
+#include <stdint.h>
+
+typedef struct {
+    uint32_t *stack_top;
+    void (*handlers[15])(void);
+} utvm_vector_table;
+
+void Reset(void);
+void utvm_boot(void);
+void utvm_fault_handler(void);
+
+#endif

@@ -1,0 +1,118 @@
+"""A C compiler with the flags of one board or of the host: compile to objects, link to an image."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from utvm.toolchain.cache import ObjectCache, content_key
+from utvm.toolchain.process import run_tool
+
+WARNING_FLAGS = ("-Wall", "-Wextra", "-Werror")
+"""For every C file of ours, written or generated."""
+
+CODE_FLAGS = ("-std=c99", "-O2", "-g", "-ffunction-sections", "-fdata-sections", "-fno-common", "-ffp-contract=off")
+"""Code generation. Contraction is off so that float results do not depend on the compiler."""
+
+FREESTANDING_FLAGS = ("-ffreestanding", "-fno-stack-protector")
+
+
+@dataclass(frozen=True)
+class CompileJob:
+    """One source file and the object file to make of it."""
+
+    source: Path
+    output: Path
+    include_dirs: tuple[Path, ...] = ()
+    extra_flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """A compiler driver. `command` starts every call; `flags` follow in every compilation, `link_flags` in every link."""
+
+    kind: Literal["gcc", "zig", "native"]
+    version: str
+    command: tuple[str, ...]
+    flags: tuple[str, ...]
+    link_flags: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
+
+    def compile(
+        self,
+        source: Path,
+        output: Path,
+        include_dirs: Sequence[Path] = (),
+        extra_flags: Sequence[str] = (),
+        cache: ObjectCache | None = None,
+    ) -> Path:
+        """Compile a C or assembly source to the object file `output` and return it.
+
+        The object is the same whatever the directory it was built in, and comes from the cache if source, headers of
+        the include directories, flags and compiler are those of an earlier compilation. Raises ToolchainError.
+        """
+        source, output = source.resolve(), output.resolve()
+        directories = [directory.resolve() for directory in include_dirs]
+        cache = cache or ObjectCache()
+        flags = (*self.flags, *extra_flags)
+        key = content_key(
+            ["object", self.kind, self.version, *self.command, *flags, source.name],
+            [source, *_headers([source.parent, *directories])],
+        )
+        if cache.fetch(key, output):
+            return output
+        mapped = dict.fromkeys([source.parent, *directories])
+        # clang applies the last map that fits, gcc too; the longest directory must win.
+        maps = [f"-ffile-prefix-map={path}=." for path in sorted(mapped, key=lambda path: len(str(path)))]
+        includes = [f"-I{directory}" for directory in directories]
+        with tempfile.TemporaryDirectory(dir=output.parent, prefix=".compile-") as scratch:
+            made = Path(scratch) / output.name
+            command = [*self.command, *flags, *includes, *maps, "-c", source.name, "-o", str(made)]
+            run_tool(command, f"compile {source.name}", cwd=source.parent)
+            cache.store(key, made)
+            made.replace(output)
+        return output
+
+    def compile_all(self, jobs: Sequence[CompileJob], cache: ObjectCache | None = None) -> list[Path]:
+        """Compile several sources side by side; the objects come in the order of the jobs. Raises ToolchainError."""
+        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+            futures = [
+                pool.submit(self.compile, job.source, job.output, job.include_dirs, job.extra_flags, cache)
+                for job in jobs
+            ]
+            try:
+                return [future.result() for future in futures]
+            finally:
+                for future in futures:
+                    future.cancel()
+
+    def link(
+        self,
+        objects: Sequence[Path],
+        output: Path,
+        linker_script: Path | None = None,
+        map_file: Path | None = None,
+        extra_flags: Sequence[str] = (),
+    ) -> Path:
+        """Link objects to an executable `output` and return it; `map_file` gets the linker's map. Raises ToolchainError."""
+        command = [*self.command, *self.link_flags, *extra_flags]
+        if linker_script is not None:
+            command += ["-T", str(linker_script)]
+        if map_file is not None:
+            command.append("-Wl,--print-map")
+        command += [*(str(path) for path in objects), *self.libraries, "-o", str(output)]
+        text = run_tool(command, f"link {output.name}")
+        if map_file is not None:
+            map_file.write_text(text, encoding="utf-8")
+        return output
+
+
+def _headers(directories: Sequence[Path]) -> list[Path]:
+    """Headers a source might include, sorted; those of the directories themselves and of their subdirectories."""
+    found = {path for directory in directories for path in directory.rglob("*.h")}
+    return sorted(found)

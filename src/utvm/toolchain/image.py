@@ -1,0 +1,116 @@
+"""Build a standalone image: a model's sources and the device runtime, linked for one board."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from utvm.boards import Board
+from utvm.errors import ToolchainError
+from utvm.toolchain.compiler import WARNING_FLAGS, CompileJob, Compiler
+from utvm.toolchain.elf import Elf, read_elf
+from utvm.toolchain.linker_script import linker_script
+from utvm.toolchain.overflow import overflow_error
+
+RUNTIME_FLAGS = (*WARNING_FLAGS, "-Wconversion")
+
+
+@dataclass(frozen=True)
+class ImageSizes:
+    """Bytes of an image by kind. Flash holds text, constants and the initial values of data."""
+
+    text_bytes: int
+    constants_bytes: int
+    data_bytes: int
+    bss_bytes: int
+    stack_bytes: int
+    arena_bytes: dict[str, int]
+    """Per memory region that the arena uses."""
+
+    @property
+    def flash_bytes(self) -> int:
+        """Bytes stored in flash, on a board whose code and constants lie there."""
+        return self.text_bytes + self.constants_bytes + self.data_bytes
+
+    @property
+    def ram_bytes(self) -> int:
+        """Bytes taken in RAM, the whole reserved stack included."""
+        return self.data_bytes + self.bss_bytes + self.stack_bytes + sum(self.arena_bytes.values())
+
+
+@dataclass(frozen=True)
+class Image:
+    """A linked image."""
+
+    path: Path
+    elf: Elf
+    sizes: ImageSizes
+
+
+def build_image(
+    board: Board,
+    compiler: Compiler,
+    sources: Sequence[Path],
+    include_dirs: Sequence[Path],
+    build_dir: Path,
+    defines: Sequence[str] = (),
+) -> Image:
+    """Compile the sources with the standalone runtime and link them to `build_dir`/image.elf.
+
+    The sources provide `utvm_model_run`. `defines` are NAME or NAME=VALUE. Raises ToolchainError, or OutOfMemoryError
+    naming region and shortage.
+    """
+    build_dir.mkdir(parents=True, exist_ok=True)
+    define_flags = tuple(f"-D{define}" for define in defines)
+    script = build_dir / "linker.ld"
+    script.write_text(linker_script(board), encoding="utf-8")
+    with ExitStack() as stack:
+        runtime = stack.enter_context(resources.as_file(resources.files("utvm") / "runtime"))
+        include = runtime / "include"
+        jobs = [
+            CompileJob(path, build_dir / f"runtime_{path.stem}.o", (include,), RUNTIME_FLAGS)
+            for path in standalone_sources(board, runtime)
+        ]
+        jobs += [
+            CompileJob(
+                path, build_dir / f"{index}_{path.stem}.o", (*include_dirs, include), (*WARNING_FLAGS, *define_flags)
+            )
+            for index, path in enumerate(sources)
+        ]
+        objects = compiler.compile_all(jobs)
+    output = build_dir / "image.elf"
+    try:
+        compiler.link(objects, output, script, build_dir / "image.map")
+    except ToolchainError as error:
+        raise overflow_error(board, objects, error.output) or error from error
+    elf = read_elf(output)
+    return Image(output, elf, _sizes(board, elf))
+
+
+def standalone_sources(board: Board, runtime: Path) -> list[Path]:
+    """C files of the runtime that a standalone image for the board needs."""
+    counters = {"dwt": "cycles_dwt.c", "systick": "cycles_systick.c"}
+    counter = counters.get(board.core.cycle_counter)
+    if counter is None:
+        raise ToolchainError(
+            f"{board.name}: there is no standalone runtime for a core that counts cycles by {board.core.cycle_counter}"
+        )
+    core = [runtime / "arm_m" / name for name in ("startup.c", "fault.c", counter)]
+    return [*core, *(runtime / "common" / name for name in ("standalone.c", "profile.c", "memory.c"))]
+
+
+def _sizes(board: Board, elf: Elf) -> ImageSizes:
+    arenas = {
+        region.name: elf.section_bytes(f".utvm_arena.{region.name}") for region in board.regions if region.kind == "ram"
+    }
+    return ImageSizes(
+        text_bytes=elf.section_bytes(".utvm_boot") + elf.section_bytes(".text"),
+        constants_bytes=elf.section_bytes(".rodata"),
+        data_bytes=elf.section_bytes(".data"),
+        bss_bytes=elf.section_bytes(".bss"),
+        stack_bytes=elf.section_bytes(".utvm_stack"),
+        arena_bytes={name: size for name, size in arenas.items() if size > 0},
+    )
