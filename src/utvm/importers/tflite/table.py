@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from utvm.importers.tflite.node import Node
 from utvm.importers.tflite.rows.convolution import conv_2d
+from utvm.importers.tflite.rows.shape import expand_dims, reshape, squeeze
 from utvm.model.operator_types import Operator
 
 
@@ -20,4 +21,7 @@ class Row:
 
 ROWS: dict[str, Row] = {
     "CONV_2D": Row(conv_2d, 8),
+    "EXPAND_DIMS": Row(expand_dims, 1),
+    "RESHAPE": Row(reshape, 1),
+    "SQUEEZE": Row(squeeze, 1),
 }
