@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from utvm.boards.schema import Board
 from utvm.errors import BoardError
@@ -37,7 +38,8 @@ def load_board(name_or_path: str) -> Board:
         return parse_board(text, str(path))
     if name_or_path not in board_names():
         raise BoardError(
-            f"no board is named {name_or_path!r}; there are {', '.join(board_names())}, or give the path of a .toml file"
+            f"no board is named {name_or_path!r}; there are {', '.join(board_names())}, "
+            "or give the path of a .toml file"
         )
     text = (resources.files("utvm.boards") / "data" / f"{name_or_path}.toml").read_text(encoding="utf-8")
     return parse_board(text, f"{name_or_path}.toml")
@@ -52,8 +54,14 @@ def parse_board(text: str, source: str) -> Board:
     try:
         return Board.model_validate(table)
     except ValidationError as error:
-        problems = "\n".join(
-            f"  {'.'.join(str(part) for part in problem['loc']) or 'board'}: {problem['msg']}"
-            for problem in error.errors()
-        )
+        problems = "\n".join(f"  {_describe(problem)}" for problem in error.errors())
         raise BoardError(f"{source}: not a valid board file:\n{problems}") from error
+
+
+def _describe(problem: ErrorDetails) -> str:
+    """The key that is wrong, then why. The schema's own checks name their key in the message."""
+    if problem["type"] == "value_error":
+        return str(problem["ctx"]["error"])
+    key = ".".join(str(part) for part in problem["loc"]) or "board"
+    given = "" if problem["type"] == "missing" else f" (given: {problem['input']!r})"
+    return f"{key}: {problem['msg']}{given}"

@@ -34,7 +34,7 @@ class CompileJob:
 
 @dataclass(frozen=True)
 class Compiler:
-    """A compiler driver. `command` starts every call; `flags` follow in every compilation, `link_flags` in every link."""
+    """A compiler driver. `command` starts every call; `flags` are for compilation, `link_flags` for linking."""
 
     kind: Literal["gcc", "zig", "native"]
     version: str
@@ -99,7 +99,10 @@ class Compiler:
         map_file: Path | None = None,
         extra_flags: Sequence[str] = (),
     ) -> Path:
-        """Link objects to an executable `output` and return it; `map_file` gets the linker's map. Raises ToolchainError."""
+        """Link objects to the executable `output` and return it; `map_file` gets the linker's map.
+
+        Raises ToolchainError.
+        """
         command = [*self.command, *self.link_flags, *extra_flags]
         if linker_script is not None:
             command += ["-T", str(linker_script)]

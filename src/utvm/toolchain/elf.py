@@ -86,9 +86,7 @@ def _read(path: Path, elf: ELFFile) -> Elf:
         if segment["p_filesz"] > 0
     )
     sections = {
-        section.name: Section(
-            section.name, section["sh_addr"], section["sh_size"], section["sh_type"] != "SHT_NOBITS"
-        )
+        section.name: Section(section.name, section["sh_addr"], section["sh_size"], section["sh_type"] != "SHT_NOBITS")
         for section in elf.iter_sections()
         if section["sh_flags"] & SH_FLAGS.SHF_ALLOC
     }

@@ -18,8 +18,15 @@ from utvm.toolchain.process import run_tool
 GCC_PREFIX_VARIABLE = "UTVM_GCC_PREFIX"
 """Environment variable that replaces the board file's gcc_prefix, e.g. /opt/gcc-arm/bin/arm-none-eabi-."""
 
-# Without the first three zig keeps unwind tables in flash; without the last it traps on harmless arithmetic.
-ZIG_FLAGS = ("-fno-unwind-tables", "-fno-asynchronous-unwind-tables", "-fno-exceptions", "-fno-sanitize=all")
+# Without these zig keeps unwind tables in flash, takes a register and two instructions of every function for a frame
+# pointer, and traps on harmless arithmetic.
+ZIG_FLAGS = (
+    "-fno-unwind-tables",
+    "-fno-asynchronous-unwind-tables",
+    "-fno-exceptions",
+    "-fomit-frame-pointer",
+    "-fno-sanitize=all",
+)
 
 
 def find_compiler(board: Board, prefer: Literal["auto", "gcc", "zig"] = "auto") -> Compiler:

@@ -1,4 +1,5 @@
-/* Cycles from the 32-bit counter of the DWT. SysTick's interrupt reads it often enough that no wrap is missed. */
+/* Cycles from the 32-bit counter of the DWT. SysTick's interrupt reads it often enough that no wrap is
+ * missed. */
 #include "utvm_cycles.h"
 
 #include "registers.h"

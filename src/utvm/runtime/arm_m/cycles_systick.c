@@ -1,4 +1,5 @@
-/* Cycles from SysTick, for cores without a cycle counter: 24 bits in hardware, the rest counted by its interrupt. */
+/* Cycles from SysTick, for cores without a cycle counter: 24 bits in hardware, the rest counted by its
+ * interrupt. */
 #include "utvm_cycles.h"
 
 #include "registers.h"
@@ -16,9 +17,9 @@ void utvm_cycles_start(void) {
     utvm_interrupts_restore(primask);
 }
 
-/* The counter runs down and asks for its interrupt on reaching zero. Zero therefore belongs to the next period, of
- * which (-counter mod 2^24) cycles have passed. With the interrupt held back, a pending one says that `wraps` is one
- * short for every value read after it. */
+/* The counter runs down and asks for its interrupt on reaching zero. Zero therefore belongs to the next
+ * period, of which (-counter mod 2^24) cycles have passed. With the interrupt held back, a pending one says
+ * that `wraps` is one short for every value read after it. */
 uint64_t utvm_cycles_now(void) {
     uint32_t primask = utvm_interrupts_mask();
     uint32_t periods = wraps;

@@ -60,13 +60,14 @@ __attribute__((naked, noreturn, used)) void utvm_fault_handler(void) {
                      "    mrs r0, msp\n"
                      "    b 2f\n"
                      "1:  mrs r0, psp\n"
-                     "2:  ldr r2, =utvm_stack_bottom + " UTVM_STRING(UTVM_FAULT_STACK_BYTES) "\n"
-                     "    mov r3, sp\n"
-                     "    cmp r3, r2\n"
-                     "    bhs 3f\n"
-                     "    ldr r2, =utvm_stack_top\n"
-                     "    mov sp, r2\n"
-                     "3:  ldr r2, =utvm_fault_record_and_stop\n"
-                     "    bx r2\n"
-                     "    .ltorg\n");
+                     "2:  ldr r2, =utvm_stack_bottom + " UTVM_STRING(
+                         UTVM_FAULT_STACK_BYTES) "\n"
+                                                 "    mov r3, sp\n"
+                                                 "    cmp r3, r2\n"
+                                                 "    bhs 3f\n"
+                                                 "    ldr r2, =utvm_stack_top\n"
+                                                 "    mov sp, r2\n"
+                                                 "3:  ldr r2, =utvm_fault_record_and_stop\n"
+                                                 "    bx r2\n"
+                                                 "    .ltorg\n");
 }

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#if defined(__ARM_ARCH_7M__) || defined(__ARM_ARCH_7EM__) || defined(__ARM_ARCH_8M_MAIN__) ||                 \
+#if defined(__ARM_ARCH_7M__) || defined(__ARM_ARCH_7EM__) || defined(__ARM_ARCH_8M_MAIN__) ||                \
     defined(__ARM_ARCH_8_1M_MAIN__)
 #define UTVM_ARM_M_MAINLINE 1
 #else

@@ -27,20 +27,20 @@ __attribute__((section(".vectors"), used)) const utvm_vector_table utvm_vectors 
     .stack_top = utvm_stack_top,
     .handlers =
         {
-            Reset, /* 1 Reset */
-            utvm_fault_handler, /* 2 NMI */
-            utvm_fault_handler, /* 3 HardFault */
-            utvm_fault_handler, /* 4 MemManage */
-            utvm_fault_handler, /* 5 BusFault */
-            utvm_fault_handler, /* 6 UsageFault */
-            utvm_fault_handler, /* 7 SecureFault */
-            utvm_fault_handler, /* 8 reserved */
-            utvm_fault_handler, /* 9 reserved */
-            utvm_fault_handler, /* 10 reserved */
-            utvm_fault_handler, /* 11 SVCall */
-            utvm_fault_handler, /* 12 DebugMonitor */
-            utvm_fault_handler, /* 13 reserved */
-            utvm_fault_handler, /* 14 PendSV */
+            Reset,               /* 1 Reset */
+            utvm_fault_handler,  /* 2 NMI */
+            utvm_fault_handler,  /* 3 HardFault */
+            utvm_fault_handler,  /* 4 MemManage */
+            utvm_fault_handler,  /* 5 BusFault */
+            utvm_fault_handler,  /* 6 UsageFault */
+            utvm_fault_handler,  /* 7 SecureFault */
+            utvm_fault_handler,  /* 8 reserved */
+            utvm_fault_handler,  /* 9 reserved */
+            utvm_fault_handler,  /* 10 reserved */
+            utvm_fault_handler,  /* 11 SVCall */
+            utvm_fault_handler,  /* 12 DebugMonitor */
+            utvm_fault_handler,  /* 13 reserved */
+            utvm_fault_handler,  /* 14 PendSV */
             utvm_cycles_systick, /* 15 SysTick */
         },
 };
@@ -55,12 +55,12 @@ UTVM_BOOT __attribute__((naked, noreturn, used)) void Reset(void) {
                      "    msr msplim, r1\n"
 #endif
                      "    ldr r2, =" UTVM_STRING(UTVM_STACK_PAINT) "\n"
-                     "1:  stmia r1!, {r2}\n"
-                     "    cmp r1, r0\n"
-                     "    bcc 1b\n"
-                     "    ldr r0, =utvm_boot\n"
-                     "    bx r0\n"
-                     "    .ltorg\n");
+                                                                   "1:  stmia r1!, {r2}\n"
+                                                                   "    cmp r1, r0\n"
+                                                                   "    bcc 1b\n"
+                                                                   "    ldr r0, =utvm_boot\n"
+                                                                   "    bx r0\n"
+                                                                   "    .ltorg\n");
 }
 
 /* Volatile keeps the compiler from calling memcpy and memset, which may lie in RAM that is not filled yet. */

@@ -14,7 +14,8 @@ void *memmove(void *destination, const void *source, size_t size_bytes);
 void *memset(void *destination, int value, size_t size_bytes);
 int memcmp(const void *left, const void *right, size_t size_bytes);
 
-/* Reads up to four words ahead of what it writes, so source and destination may overlap if the source is higher. */
+/* Reads up to four words ahead of what it writes, so source and destination may overlap if the source is
+ * higher. */
 static void copy_upwards(uint8_t *to, const uint8_t *from, size_t size_bytes) {
     if ((((uintptr_t)to ^ (uintptr_t)from) & 3u) == 0u) {
         for (; size_bytes > 0u && ((uintptr_t)to & 3u) != 0u; --size_bytes)
@@ -22,7 +23,8 @@ static void copy_upwards(uint8_t *to, const uint8_t *from, size_t size_bytes) {
         for (; size_bytes >= 16u; size_bytes -= 16u, to += 16, from += 16) {
             utvm_word *to_words = (utvm_word *)(void *)to;
             const utvm_word *from_words = (const utvm_word *)(const void *)from;
-            utvm_word word0 = from_words[0], word1 = from_words[1], word2 = from_words[2], word3 = from_words[3];
+            utvm_word word0 = from_words[0], word1 = from_words[1], word2 = from_words[2],
+                      word3 = from_words[3];
             to_words[0] = word0;
             to_words[1] = word1;
             to_words[2] = word2;

@@ -2,8 +2,8 @@
  *
  * Reset -> UTVMInit() -> for (;;) { UTVMMain(); UTVMDone(); }
  *
- * A host breaks at UTVMMain to write inputs (the start-up code has zeroed memory by then) and at UTVMDone to read
- * outputs. */
+ * A host breaks at UTVMMain to write inputs (the start-up code has zeroed memory by then) and at UTVMDone to
+ * read outputs. */
 #ifndef UTVM_STANDALONE_H
 #define UTVM_STANDALONE_H
 
