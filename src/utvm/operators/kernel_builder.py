@@ -107,7 +107,10 @@ class KernelBuilder:
 
     @contextmanager
     def loop(self, name: str, begin: Expression, end: Expression) -> Iterator[Any]:
-        """for (name = begin; name < end; ++name)"""
+        """for (name = begin; name < end; ++name); a single iteration needs no loop in the C."""
+        if isinstance(begin, int) and isinstance(end, int) and end - begin == 1:
+            yield self.literal(begin)
+            return
         with self._script.serial(begin, end) as variable:
             self._ir_builder.name(name, variable)
             yield variable

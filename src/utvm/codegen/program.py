@@ -1,0 +1,127 @@
+"""The compiled model as plain data: kernels, the order of calls, the memory plan, constants, provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from utvm.errors import UsageError
+from utvm.model.quantization import Quantization
+from utvm.model.tensor import ITEM_SIZE_BYTES, Array
+
+
+@dataclass(frozen=True)
+class PlacedTensor:
+    """An activation and its place: `offset` bytes into the arena of `region`.
+
+    It holds its value from the end of call `first` (-1: before the run) to call `last`.
+    """
+
+    name: str
+    symbol: str
+    shape: tuple[int, ...]
+    dtype: str
+    quantization: Quantization | None
+    region: str
+    offset: int
+    first: int
+    last: int
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the elements."""
+        count = 1
+        for extent in self.shape:
+            count *= extent
+        return count * ITEM_SIZE_BYTES[self.dtype]
+
+
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """Read-only data under a C symbol; `owner` is the layer that reads it first and `role` what it is there."""
+
+    symbol: str
+    data: Array
+    owner: str
+    role: str
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the elements."""
+        return int(self.data.nbytes)
+
+
+@dataclass(frozen=True)
+class KernelSource:
+    """A C function; several calls may share it. `parameters` are its C parameter types in order."""
+
+    name: str
+    prototype: str
+    definition: str
+    parameters: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CallArgument:
+    """One argument of a call: a tensor by name, a constant by symbol, or scratch at a place."""
+
+    parameter: str
+    kind: Literal["tensor", "constant", "scratch"]
+    name: str = ""
+    region: str = ""
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Call:
+    """One step of the run: a layer of the model and the kernel that computes it."""
+
+    layer: str
+    operator: str
+    kernel: str
+    arguments: tuple[CallArgument, ...]
+    outputs: tuple[str, ...]
+    macs: int
+    schedule: str
+    scratch_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Program:
+    """Everything that a session or an export needs to run the model on its board."""
+
+    model: str
+    board: str
+    tensors: tuple[PlacedTensor, ...]
+    constants: tuple[Constant, ...]
+    kernels: tuple[KernelSource, ...]
+    calls: tuple[Call, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    arenas: Mapping[str, int]
+    provenance: Mapping[str, str]
+
+    def tensor(self, name: str) -> PlacedTensor:
+        """The activation of that name."""
+        for tensor in self.tensors:
+            if tensor.name == name:
+                return tensor
+        raise UsageError(
+            f"program {self.model}: no tensor {name!r}; there are {', '.join(t.name for t in self.tensors)}"
+        )
+
+    @property
+    def arena_bytes(self) -> int:
+        """Bytes of all arenas."""
+        return sum(self.arenas.values())
+
+    @property
+    def constant_bytes(self) -> int:
+        """Bytes of all constants."""
+        return sum(constant.size_bytes for constant in self.constants)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one run."""
+        return sum(call.macs for call in self.calls)

@@ -1,0 +1,53 @@
+"""The whole flow on one screen: model in, program out."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+from utvm.boards import Board
+from utvm.codegen.assemble import assemble
+from utvm.codegen.budget import arena_regions, check_constants
+from utvm.codegen.program import Program
+from utvm.errors import ImportModelError, UsageError
+from utvm.model import Model
+from utvm.operators import check_model
+from utvm.rewrites import rewrite
+
+_IMPORTERS = {".tflite": "import_tflite"}
+
+
+def load_model(path: Path) -> Model:
+    """Read a model file; the suffix says which importer."""
+    from utvm.importers.tflite import import_tflite
+
+    if path.suffix not in _IMPORTERS:
+        raise UsageError(f"{path}: the suffix {path.suffix or '(none)'} is not one of {', '.join(_IMPORTERS)}")
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ImportModelError(f"{path}: cannot be read: {error.strerror}") from error
+    return import_tflite(data, path.name)
+
+
+def compile_model(model: Model, board: Board) -> Program:
+    """Rewrite the model, generate its kernels and plan its memory for a board.
+
+    Raises OutOfMemoryError when activations or constants do not fit.
+    """
+    check_model(model)
+    rewritten = rewrite(model)
+    check_constants(rewritten, board)
+    return assemble(rewritten, board.name, arena_regions(rewritten, board), provenance(model))
+
+
+def provenance(model: Model) -> dict[str, str]:
+    """Who made a program from what; nothing that changes from run to run."""
+    return {
+        "utvm": version("utvm"),
+        "tvm": version("apache-tvm"),
+        "numpy": version("numpy"),
+        "python": platform.python_version(),
+        "model_sha256": model.source_hash,
+    }

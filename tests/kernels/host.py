@@ -1,0 +1,141 @@
+"""Run compiled programs on the host: the generated C, built by the host's compiler, fed through pipes."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+import utvm
+from utvm.boards import load_board
+from utvm.codegen.assemble import assemble
+from utvm.codegen.memory_plan import ArenaRegion
+from utvm.codegen.model_source import source_files
+from utvm.codegen.program import Program
+from utvm.compiler import compile_model, provenance
+from utvm.model import Array, Model
+
+RUNTIME_INCLUDE = Path(utvm.__path__[0]) / "runtime" / "include"
+WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Werror"]
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g"]
+
+
+def host_compiler() -> list[str]:
+    """The host's C compiler, or zig's."""
+    for name in ("gcc", "cc", "clang"):
+        path = shutil.which(name)
+        if path:
+            return [path]
+    return [sys.executable, "-m", "ziglang", "cc"]
+
+
+def _driver(program: Program, repeats: int) -> str:
+    lines = [
+        "#include <stdio.h>",
+        '#include "model.h"',
+        "int main(void) {",
+        f"for (int run = 0; run < {repeats}; ++run) {{",
+    ]
+    for index, name in enumerate(program.inputs):
+        size = program.tensor(name).size_bytes
+        lines.append(f"if (fread(utvm_model_input_{index}, 1, {size}, stdin) != {size}) return 2;")
+    lines.append("if (utvm_model_run() != 0) return 3;")
+    for index, name in enumerate(program.outputs):
+        size = program.tensor(name).size_bytes
+        lines.append(f"if (fwrite(utvm_model_output_{index}, 1, {size}, stdout) != {size}) return 4;")
+    return "\n".join([*lines, "}", "return 0;", "}", ""])
+
+
+def run_program(
+    program: Program, runs: Sequence[Mapping[str, Array]], flags: Sequence[str] = ("-O1",)
+) -> list[dict[str, Array]]:
+    """The outputs by name of each run. Compiles with all warnings as errors; raises on any sanitizer report."""
+    with tempfile.TemporaryDirectory() as folder:
+        build = Path(folder)
+        for name, text in source_files(program).items():
+            (build / name).write_text(text)
+        (build / "driver.c").write_text(_driver(program, len(runs)))
+        sources = [str(path) for path in sorted(build.glob("*.c"))]
+        binary = build / "program"
+        command = [
+            *host_compiler(),
+            *WARNINGS,
+            *flags,
+            f"-I{RUNTIME_INCLUDE}",
+            f"-I{build}",
+            *sources,
+            "-o",
+            str(binary),
+        ]
+        built = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert built.returncode == 0, built.stderr
+        fed = b"".join(np.ascontiguousarray(run[name]).tobytes() for run in runs for name in program.inputs)
+        done = subprocess.run([str(binary)], input=fed, capture_output=True, check=False, timeout=120)
+        assert done.returncode == 0, f"exit status {done.returncode}: {done.stderr.decode(errors='replace')}"
+    results: list[dict[str, Array]] = []
+    cursor = 0
+    for _ in runs:
+        outputs: dict[str, Array] = {}
+        for name in program.outputs:
+            tensor = program.tensor(name)
+            raw = done.stdout[cursor : cursor + tensor.size_bytes]
+            outputs[name] = np.frombuffer(raw, dtype=tensor.dtype).reshape(tensor.shape)
+            cursor += tensor.size_bytes
+        results.append(outputs)
+    assert cursor == len(done.stdout)
+    return results
+
+
+def assemble_as_is(model: Model) -> Program:
+    """The program of a model without rewrites, in an arena as large as it needs."""
+    return assemble(model, "host", [ArenaRegion("ram", 1 << 30)], provenance(model))
+
+
+def run_kernels(model: Model, inputs: Mapping[str, Array], flags: Sequence[str] = ("-O1",)) -> dict[str, Array]:
+    """The model's outputs from its portable kernels, no rewrite applied."""
+    return run_program(assemble_as_is(model), [inputs], flags)[0]
+
+
+def merge_models(models: Sequence[Model]) -> Model:
+    """Several models side by side in one, names prefixed by m0/, m1/, ...: one compilation runs them all."""
+    from dataclasses import replace
+
+    tensors, operators, inputs, outputs = {}, [], [], []
+    for index, model in enumerate(models):
+        prefix = f"m{index}/"
+        for name, tensor in model.tensors.items():
+            tensors[prefix + name] = replace(tensor, name=prefix + name)
+        for operator in model.operators:
+            operators.append(
+                replace(
+                    operator,
+                    name=prefix + operator.name,
+                    inputs=tuple(prefix + name for name in operator.inputs),
+                    outputs=tuple(prefix + name for name in operator.outputs),
+                )
+            )
+        inputs += [prefix + name for name in model.inputs]
+        outputs += [prefix + name for name in model.outputs]
+    return Model("merged", tensors, tuple(operators), tuple(inputs), tuple(outputs))
+
+
+def run_many(
+    cases: Sequence[tuple[Model, Mapping[str, Array]]], flags: Sequence[str] = ("-O1",)
+) -> list[dict[str, Array]]:
+    """Outputs of many small models, all kernels compiled together, no rewrite applied."""
+    merged = merge_models([model for model, _ in cases])
+    values = {f"m{index}/{name}": value for index, (_, inputs) in enumerate(cases) for name, value in inputs.items()}
+    outputs = run_kernels(merged, values, flags)
+    return [{name: outputs[f"m{index}/{name}"] for name in model.outputs} for index, (model, _) in enumerate(cases)]
+
+
+def run_compiled(
+    model: Model, runs: Sequence[Mapping[str, Array]], board: str = "stm32f746-disco", flags: Sequence[str] = ("-O1",)
+) -> list[dict[str, Array]]:
+    """The model compiled as for a board (rewrites and plan), run on the host."""
+    return run_program(compile_model(model, load_board(board)), runs, flags)
