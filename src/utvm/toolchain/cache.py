@@ -7,7 +7,6 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 
 _OBJECTS_PER_SHARD = 32
@@ -19,10 +18,11 @@ def cache_directory() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "utvm"
 
 
-def content_key(texts: Iterable[str], files: Iterable[Path]) -> str:
-    """Hash of the texts and of the files' contents, in order; each is delimited, so that none runs into the next."""
+def content_key(*texts: str) -> str:
+    """Hash of the texts in order; each is delimited, so that none runs into the next."""
     digest = hashlib.sha256()
-    for data in (*(text.encode() for text in texts), *(path.read_bytes() for path in files)):
+    for text in texts:
+        data = text.encode()
         digest.update(len(data).to_bytes(8, "little"))
         digest.update(data)
     return digest.hexdigest()

@@ -53,27 +53,28 @@ class Compiler:
     ) -> Path:
         """Compile a C or assembly source to the object file `output` and return it.
 
-        The object is the same whatever the directory it was built in, and comes from the cache if source, headers of
-        the include directories, flags and compiler are those of an earlier compilation. Raises ToolchainError.
+        The object is the same whatever the directory it was built in. It comes from the cache if the preprocessed
+        source, the flags and the compiler are those of an earlier compilation. Raises ToolchainError.
         """
         source, output = source.resolve(), output.resolve()
         directories = [directory.resolve() for directory in include_dirs]
         cache = cache or ObjectCache()
         flags = (*self.flags, *extra_flags)
-        key = content_key(
-            ["object", self.kind, self.version, *self.command, *flags, source.name],
-            [source, *_headers([source.parent, *directories])],
-        )
+        # Of several maps that fit, compilers apply the last: the longest directory has to win.
+        hidden = sorted({str(path) for path in (source.parent, *directories)}, key=len)
+        maps = [f"-ffile-prefix-map={directory}=." for directory in hidden]
+        command = [*self.command, *flags, *(f"-I{directory}" for directory in directories), *maps]
+        what = f"compile {source.name}"
+
+        preprocessed = run_tool([*command, "-E", source.name], what, cwd=source.parent)
+        for directory in reversed(hidden):
+            preprocessed = preprocessed.replace(directory, ".")
+        key = content_key("object", self.kind, self.version, *self.command, *flags, source.name, preprocessed)
         if cache.fetch(key, output):
             return output
-        mapped = dict.fromkeys([source.parent, *directories])
-        # clang applies the last map that fits, gcc too; the longest directory must win.
-        maps = [f"-ffile-prefix-map={path}=." for path in sorted(mapped, key=lambda path: len(str(path)))]
-        includes = [f"-I{directory}" for directory in directories]
         with tempfile.TemporaryDirectory(dir=output.parent, prefix=".compile-") as scratch:
             made = Path(scratch) / output.name
-            command = [*self.command, *flags, *includes, *maps, "-c", source.name, "-o", str(made)]
-            run_tool(command, f"compile {source.name}", cwd=source.parent)
+            run_tool([*command, "-c", source.name, "-o", str(made)], what, cwd=source.parent)
             cache.store(key, made)
             made.replace(output)
         return output
@@ -113,9 +114,3 @@ class Compiler:
         if map_file is not None:
             map_file.write_text(text, encoding="utf-8")
         return output
-
-
-def _headers(directories: Sequence[Path]) -> list[Path]:
-    """Headers a source might include, sorted; those of the directories themselves and of their subdirectories."""
-    found = {path for directory in directories for path in directory.rglob("*.h")}
-    return sorted(found)
