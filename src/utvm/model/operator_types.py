@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Rounding = Literal["double", "single"]
+ByteDtype = Literal["int8", "uint8"]
 
 
 @dataclass(frozen=True)
@@ -169,24 +170,29 @@ class Lookup(Operator):
     """An elementwise function of one byte as a table of 256 entries, indexed by the input's unsigned bits.
 
     `function` says what the table holds (logistic, tanh, hard_swish, leaky_relu, relu, requantize, ...).
-    inputs: tensor (int8 or uint8). The output has the same shape and is int8 or uint8.
+    inputs: tensor (int8 or uint8). The output has the same shape; the table's entries are its stored values.
     """
 
     function: str
     table: tuple[int, ...]
+    output_dtype: ByteDtype = "int8"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quantize(Operator):
-    """float32 to int8 or uint8: round half away from zero of x / scale, plus zero point, saturated."""
+    """float32 to int8 or uint8: round half away from zero of x / scale in float32, plus zero point, saturated.
+
+    What is not a number becomes the smallest stored value.
+    """
 
     scale: float
     zero_point: int
+    output_dtype: ByteDtype = "int8"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dequantize(Operator):
-    """int8, uint8 or int16 to float32: scale * (x - zero_point)."""
+    """int8, uint8 or int16 to float32: scale * (x - zero_point), exact before the one rounding."""
 
     scale: float
     zero_point: int
@@ -194,10 +200,10 @@ class Dequantize(Operator):
 
 @dataclass(frozen=True, kw_only=True)
 class Pad(Operator):
-    """Constant padding of any dtype: (before, after) per axis, filled with `value`."""
+    """Constant padding of any dtype: (before, after) per axis, filled with the stored `value`."""
 
     paddings: tuple[tuple[int, int], ...]
-    value: int
+    value: int | float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,14 +215,17 @@ class Reshape(Operator):
 
 @dataclass(frozen=True, kw_only=True)
 class Concatenation(Operator):
-    """Several tensors of equal quantization joined along `axis` (non-negative)."""
+    """Tensors of one dtype and equal quantization joined along `axis` (non-negative)."""
 
     axis: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class StridedSlice(Operator):
-    """output[i] = input[begin + i * stride] per axis, with `shape` elements; also split and unpack."""
+    """output[i] = input[begin + i * stride] per axis, with `shape` elements; also slice, split and unpack.
+
+    Strides may be negative; every index lies inside the input.
+    """
 
     begin: tuple[int, ...]
     strides: tuple[int, ...]
