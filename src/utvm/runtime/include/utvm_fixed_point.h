@@ -1,0 +1,97 @@
+/*
+ * Fixed-point arithmetic of the generated kernels. C99, no libm, every result defined for every argument in
+ * the ranges given: signed values are shifted right only (arithmetically, as every compiler we support does),
+ * and shifted left as unsigned. The meaning in numpy is utvm/model/fixed_point.py.
+ */
+#ifndef UTVM_FIXED_POINT_H
+#define UTVM_FIXED_POINT_H
+
+#include <stdint.h>
+
+/* round(a * b / 2^31), halves up; the one product that does not fit saturates. */
+static inline int32_t utvm_doubling_high_mul(int32_t a, int32_t b) {
+    if (a == INT32_MIN && b == INT32_MIN) {
+        return INT32_MAX;
+    }
+    return (int32_t)(((int64_t)a * b + ((int64_t)1 << 30)) >> 31);
+}
+
+/* round(x / 2^exponent), halves away from zero; 0 <= exponent <= 31. */
+static inline int32_t utvm_rounding_shift_right(int32_t x, int32_t exponent) {
+    const int32_t mask = (int32_t)(((uint32_t)1 << exponent) - 1);
+    const int32_t threshold = (mask >> 1) + (x < 0);
+    return (x >> exponent) + ((x & mask) > threshold);
+}
+
+/* x * 2^exponent, wrapping as a 32-bit register does; 0 <= exponent <= 31. */
+static inline int32_t utvm_shift_left(int32_t x, int32_t exponent) {
+    return (int32_t)((uint32_t)x << exponent);
+}
+
+/* x * 2^exponent, saturated; 0 <= exponent <= 30. */
+static inline int32_t utvm_saturating_shift_left(int32_t x, int32_t exponent) {
+    const int32_t limit = INT32_MAX >> exponent;
+    if (x > limit) {
+        return INT32_MAX;
+    }
+    return x < -limit ? INT32_MIN : utvm_shift_left(x, exponent);
+}
+
+/* x * multiplier * 2^(shift - 31), rounded twice; -31 <= shift <= 31. */
+static inline int32_t utvm_requantize(int32_t x, int32_t multiplier, int32_t shift) {
+    if (shift > 0) {
+        return utvm_doubling_high_mul(utvm_shift_left(x, shift), multiplier);
+    }
+    return utvm_rounding_shift_right(utvm_doubling_high_mul(x, multiplier), -shift);
+}
+
+/* x * multiplier * 2^(shift - 31), rounded once, halves away from zero, saturated; multiplier >= 0, -31 <=
+ * shift <= 30. */
+static inline int32_t utvm_requantize_once(int32_t x, int32_t multiplier, int32_t shift) {
+    const int32_t total_shift = 31 - shift;
+    const int64_t half = (int64_t)1 << (total_shift - 1);
+    const int64_t scaled = ((int64_t)x * multiplier + half - (x < 0)) >> total_shift;
+    if (scaled > INT32_MAX) {
+        return INT32_MAX;
+    }
+    return scaled < INT32_MIN ? INT32_MIN : (int32_t)scaled;
+}
+
+/* The same with a multiplier of 53 bits: x * multiplier * 2^(shift - 53). */
+static inline int32_t utvm_requantize_wide(int32_t x, int64_t multiplier, int32_t shift) {
+    const int32_t total_shift = 31 - shift;
+    const uint64_t magnitude = x < 0 ? (uint64_t)(-(int64_t)x) : (uint64_t)x;
+    const uint64_t high = magnitude * ((uint64_t)multiplier >> 22);
+    const uint64_t low = (magnitude * ((uint64_t)multiplier & 0x3FFFFF)) >> 22;
+    const uint64_t scaled = (high + low + ((uint64_t)1 << (total_shift - 1))) >> total_shift;
+    const int32_t limited = scaled > INT32_MAX ? INT32_MAX : (int32_t)scaled;
+    return x < 0 ? -limited : limited;
+}
+
+/* Leading zero bits; 32 for zero. */
+static inline int32_t utvm_leading_zeros(uint32_t x) {
+    int32_t count = 32;
+    while (x != 0) {
+        x >>= 1;
+        --count;
+    }
+    return count;
+}
+
+/*
+ * 1 / x for x = sum / 2^19 >= 1, as a fraction of 31 bits in [2^30, 2^31): 1 / x ~ result * 2^-(31 +
+ * exponent), where exponent = 12 - leading zeros of sum. Three Newton-Raphson steps, as gemmlowp takes them.
+ */
+static inline int32_t utvm_reciprocal(int32_t sum) {
+    const uint32_t normalised = (uint32_t)sum << utvm_leading_zeros((uint32_t)sum);
+    const int32_t fraction = (int32_t)(normalised - ((uint32_t)1 << 31));
+    const int32_t half_denominator = (int32_t)(((int64_t)fraction + INT32_MAX + 1) / 2);
+    int32_t x = 1515870810 + utvm_doubling_high_mul(half_denominator, -1010580540);
+    for (int step = 0; step < 3; ++step) {
+        const int32_t error = ((int32_t)1 << 29) - utvm_doubling_high_mul(half_denominator, x);
+        x += utvm_saturating_shift_left(utvm_doubling_high_mul(x, error), 2);
+    }
+    return utvm_saturating_shift_left(x, 1);
+}
+
+#endif
