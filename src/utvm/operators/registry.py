@@ -9,12 +9,17 @@ from utvm.model import operator_types as kinds
 from utvm.model.graph import Model, check_structure
 from utvm.model.tensor import Array
 from utvm.operators.conv2d import Conv2DRule
+from utvm.operators.lookup import LookupRule
+from utvm.operators.quantize import DequantizeRule, QuantizeRule
 from utvm.operators.reshape import ReshapeRule
 from utvm.operators.rule import OperatorRule, TensorType
 
 RULES: dict[type[kinds.Operator], OperatorRule[Any]] = {
     kinds.Conv2D: Conv2DRule(),
     kinds.Reshape: ReshapeRule(),
+    kinds.Lookup: LookupRule(),
+    kinds.Quantize: QuantizeRule(),
+    kinds.Dequantize: DequantizeRule(),
 }
 
 
