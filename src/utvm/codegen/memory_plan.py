@@ -79,20 +79,20 @@ def plan_memory(items: Sequence[Item], regions: Sequence[ArenaRegion], model: st
             slots = {name: Slot(region.name, offset) for name, offset in best.items()}
             return MemoryPlan(slots, {region.name: size} if items else {}, peak)
     for order in _orders(items):
-        slots = _spill(order, regions)
-        if slots is not None:
+        spilled = _spill(order, regions)
+        if spilled is not None:
             used = {
                 region.name: max(
                     (
-                        slots[item.name].offset + item.aligned_bytes
+                        spilled[item.name].offset + item.aligned_bytes
                         for item in items
-                        if slots[item.name].region == region.name
+                        if spilled[item.name].region == region.name
                     ),
                     default=0,
                 )
                 for region in regions
             }
-            return MemoryPlan(slots, {name: bytes_ for name, bytes_ in used.items() if bytes_}, peak)
+            return MemoryPlan(spilled, {name: bytes_ for name, bytes_ in used.items() if bytes_}, peak)
     raise _out_of_memory(items, regions, model, peak, peak_call)
 
 

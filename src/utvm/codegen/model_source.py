@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import resources
+
 from utvm.codegen.c_text import C_TYPES, CWriter, array_literal
 from utvm.codegen.program import Call, CallArgument, PlacedTensor, Program
 
@@ -9,8 +11,10 @@ HEADER_NAMES = ("utvm_fixed_point.h", "utvm_minmax.h")
 
 
 def source_files(program: Program) -> dict[str, str]:
-    """File name to C text. They need no heap, no stdio and no libm."""
-    return {
+    """File name to C text. They need no heap, no stdio and no libm, and no other file unless UTVM_PROFILE is defined."""
+    include = resources.files("utvm") / "runtime" / "include"
+    headers = {name: (include / name).read_text(encoding="utf-8") for name in HEADER_NAMES}
+    return headers | {
         "kernels.h": _kernels_header(program),
         "kernels.c": _kernels(program),
         "constants.h": _constants_header(program),

@@ -1,4 +1,4 @@
-"""Fixed-point arithmetic of LiteRT's reference kernels, in numpy.
+"""Fixed-point arithmetic of LiteRT's reference kernels, in numpy; utvm_fixed_point.h is the same in C.
 
 Every function takes and returns int64 arrays that hold int32 values, so that nothing wraps unnoticed.
 """
@@ -35,17 +35,16 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
     return multiplier, shift
 
 
-def saturating_rounding_doubling_high_mul(a: Int64Array, b: Any) -> Int64Array:
-    """round(a * b / 2**31), halves away from zero, saturated in the one case that overflows (gemmlowp)."""
+def doubling_high_mul(a: Int64Array, b: Any) -> Int64Array:
+    """round(a * b / 2**31), halves up, saturated in the one case that overflows (gemmlowp).
+
+    gemmlowp's nudge is not symmetric: adding 1 - 2**30 to a negative product and truncating rounds its halves up.
+    """
     product = a * np.asarray(b, dtype=np.int64)
-    nudge = np.where(product >= 0, 1 << 30, 1 - (1 << 30))
-    total = product + nudge
-    # C++ division truncates towards zero.
-    high = np.where(total >= 0, total >> 31, -((-total) >> 31))
-    return np.minimum(high, INT32_MAX)
+    return np.asarray(np.minimum((product + (1 << 30)) >> 31, INT32_MAX), dtype=np.int64)
 
 
-def rounding_divide_by_power_of_two(x: Int64Array, exponent: Any) -> Int64Array:
+def rounding_shift_right(x: Int64Array, exponent: Any) -> Int64Array:
     """x / 2**exponent, rounded to nearest, halves away from zero (gemmlowp)."""
     exponent = np.asarray(exponent, dtype=np.int64)
     mask = (np.int64(1) << exponent) - 1
@@ -60,23 +59,37 @@ def multiply_double_rounding(x: Int64Array, multiplier: Any, shift: Any) -> Int6
     left = np.maximum(shift, 0)
     right = np.maximum(-shift, 0)
     shifted = wrap_int32(x << left)
-    return rounding_divide_by_power_of_two(saturating_rounding_doubling_high_mul(shifted, multiplier), right)
+    return rounding_shift_right(doubling_high_mul(shifted, multiplier), right)
 
 
 def multiply_single_rounding(x: Int64Array, multiplier: Any, shift: Any) -> Int64Array:
-    """x * multiplier * 2**(shift - 31), rounded once, halves towards plus infinity."""
+    """x * multiplier * 2**(shift - 31), rounded once, halves away from zero, saturated to int32."""
     total_shift = 31 - np.asarray(shift, dtype=np.int64)
-    rounding = np.int64(1) << (total_shift - 1)
-    return np.asarray((x * np.asarray(multiplier, dtype=np.int64) + rounding) >> total_shift, dtype=np.int64)
+    half = np.int64(1) << (total_shift - 1)
+    scaled = (x * np.asarray(multiplier, dtype=np.int64) + half - (x < 0)) >> total_shift
+    return np.asarray(np.clip(scaled, INT32_MIN, INT32_MAX), dtype=np.int64)
+
+
+def multiply_wide(x: Int64Array, multiplier: Any, shift: Any) -> Int64Array:
+    """x * multiplier * 2**(shift - 53) with a multiplier of 53 bits, rounded once, halves away from zero, saturated."""
+    wide = np.asarray(multiplier, dtype=np.uint64)
+    total_shift = np.asarray(31 - np.asarray(shift, dtype=np.int64), dtype=np.uint64)
+    magnitude = np.abs(x).astype(np.uint64)
+    # Both parts of the product fit 64 bits; the 22 bits that are dropped cannot reach the rounding bit.
+    scaled = magnitude * (wide >> np.uint64(22)) + ((magnitude * (wide & np.uint64(0x3FFFFF))) >> np.uint64(22))
+    rounded = (scaled + (np.uint64(1) << (total_shift - np.uint64(1)))) >> total_shift
+    limited = np.minimum(rounded, np.uint64(INT32_MAX)).astype(np.int64)
+    return np.asarray(np.where(x < 0, -limited, limited), dtype=np.int64)
+
+
+_MULTIPLY = {"double": multiply_double_rounding, "single": multiply_single_rounding, "wide": multiply_wide}
 
 
 def requantize(x: Int64Array, requantization: Requantization) -> Int64Array:
     """Scale accumulators; per-channel multipliers apply along the last axis."""
     multipliers = np.array(requantization.multipliers, dtype=np.int64)
     shifts = np.array(requantization.shifts, dtype=np.int64)
-    if requantization.rounding == "single":
-        return multiply_single_rounding(x, multipliers, shifts)
-    return multiply_double_rounding(x, multipliers, shifts)
+    return _MULTIPLY[requantization.rounding](x, multipliers, shifts)
 
 
 def wrap_int32(x: Int64Array) -> Int64Array:

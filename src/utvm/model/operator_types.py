@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Rounding = Literal["double", "single"]
+Rounding = Literal["double", "single", "wide"]
 ByteDtype = Literal["int8", "uint8"]
 
 
@@ -18,7 +18,8 @@ class Requantization:
     """Scale an int32 accumulator to the output: acc * multiplier * 2**(shift - 31), one pair per tensor or channel.
 
     `double` rounds twice (gemmlowp: rounding doubling high multiply, then rounding divide by a power of two), `single`
-    once (round half up).
+    once (halves away from zero, saturated to int32). `wide` is `single` with multipliers of 53 bits instead of 31:
+    acc * multiplier * 2**(shift - 53).
     """
 
     multipliers: tuple[int, ...]
