@@ -94,4 +94,22 @@ static inline int32_t utvm_reciprocal(int32_t sum) {
     return utvm_saturating_shift_left(x, 1);
 }
 
+/*
+ * value / scale + zero_point, rounded halves away from zero, limited to [low, high], both of which lie within
+ * 2^23 of zero_point. What is not a number becomes low.
+ */
+static inline int32_t utvm_quantize_float(float value, float scale, int32_t zero_point, int32_t low,
+                                          int32_t high) {
+    const float steps = value / scale;
+    if (!(steps > (float)(low - zero_point))) {
+        return low;
+    }
+    if (!(steps < (float)(high - zero_point))) {
+        return high;
+    }
+    const int32_t whole = (int32_t)steps;
+    const float rest = steps - (float)whole;
+    return zero_point + whole + (rest >= 0.5F) - (rest <= -0.5F);
+}
+
 #endif
