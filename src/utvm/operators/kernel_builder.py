@@ -202,7 +202,7 @@ class KernelBuilder:
         )
 
 
-_REQUANTIZE_FUNCTIONS = {"double": "utvm_requantize", "single": "utvm_requantize_once"}
+_REQUANTIZE_FUNCTIONS = {"double": "utvm_requantize", "single": "utvm_requantize_once", "wide": "utvm_requantize_wide"}
 
 
 class Requantizer:
@@ -212,10 +212,11 @@ class Requantizer:
         self._builder = builder
         self._function = _REQUANTIZE_FUNCTIONS[requantization.rounding]
         self._values = requantization
+        self._dtype = "int64" if requantization.rounding == "wide" else "int32"
         self._per_channel = len(requantization.multipliers) > 1
         if self._per_channel:
             self._multipliers = builder.constant(
-                f"{prefix}multipliers", np.array(requantization.multipliers, dtype=np.int32)
+                f"{prefix}multipliers", np.array(requantization.multipliers, dtype=self._dtype)
             )
             self._shifts = builder.constant(f"{prefix}shifts", np.array(requantization.shifts, dtype=np.int8))
 
@@ -225,13 +226,14 @@ class Requantizer:
         if self._per_channel:
             multiplier, shift = self._multipliers[channel], builder.wide(self._shifts[channel])
         else:
-            multiplier = builder.literal(self._values.multipliers[0])
+            multiplier = builder.literal(self._values.multipliers[0], self._dtype)
             shift = builder.literal(self._values.shifts[0])
         return builder.call(self._function, accumulator, multiplier, shift)
 
     def finish(
         self, accumulator: Expression, zero_point: int, clamp: tuple[int, int], channel: Expression = 0
     ) -> Expression:
-        """The int8 output: scaled, zero point added, clamped."""
+        """The int8 output: scaled, zero point added, clamped (before the addition, which therefore cannot overflow)."""
         scaled = self.scale(accumulator, channel)
-        return self._builder.cast("int8", self._builder.clamp(scaled + zero_point, clamp[0], clamp[1]))
+        limited = self._builder.clamp(scaled, clamp[0] - zero_point, clamp[1] - zero_point)
+        return self._builder.cast("int8", limited + zero_point)

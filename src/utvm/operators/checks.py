@@ -1,0 +1,74 @@
+"""Checks that several shape rules share; all raise ModelError naming the operator."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from utvm.model.operator_types import Operator, Padding, Requantization
+from utvm.model.tensor import Tensor
+from utvm.operators.rule import require
+
+_MULTIPLIER_BITS = {"double": 31, "single": 31, "wide": 53}
+
+
+def require_inputs(operator: Operator, inputs: tuple[Tensor, ...], *dtypes: str) -> None:
+    """One input of each dtype, in this order."""
+    require(len(inputs) == len(dtypes), operator, f"takes {len(dtypes)} inputs, not {len(inputs)}")
+    require(len(operator.outputs) == 1, operator, f"has one output, not {len(operator.outputs)}")
+    for tensor, dtype in zip(inputs, dtypes, strict=True):
+        require(tensor.dtype == dtype, operator, f"{tensor} must be {dtype}")
+
+
+def require_rank(operator: Operator, tensor: Tensor, rank: int) -> None:
+    """A tensor of `rank` axes."""
+    require(len(tensor.shape) == rank, operator, f"{tensor} must have {rank} axes")
+
+
+def require_int8(operator: Operator, what: str, *values: int) -> None:
+    """Numbers that an int8 can hold."""
+    for value in values:
+        require(-128 <= value <= 127, operator, f"{what} {value} is outside -128 ... 127")
+
+
+def require_clamp(operator: Operator, clamp: tuple[int, int]) -> None:
+    """A range that is not empty, of int8."""
+    require_int8(operator, "clamp", *clamp)
+    require(clamp[0] <= clamp[1], operator, f"clamp {clamp} is empty")
+
+
+def require_requantization(operator: Operator, requantization: Requantization, channels: int = 1) -> None:
+    """One multiplier and shift, or one per channel, in the ranges that fixed-point arithmetic is defined for."""
+    multipliers, shifts = requantization.multipliers, requantization.shifts
+    require(
+        len(multipliers) == len(shifts) and len(multipliers) in (1, channels),
+        operator,
+        f"{len(multipliers)} multipliers and {len(shifts)} shifts for {channels} channels",
+    )
+    bits = _MULTIPLIER_BITS[requantization.rounding]
+    require(min(multipliers) >= 0 and max(multipliers) < 1 << bits, operator, f"a multiplier exceeds {bits} bits")
+    require(min(shifts) >= -31 and max(shifts) <= 30, operator, "a shift is outside -31 ... 30")
+
+
+def require_window(operator: Operator, padding: Padding, *pairs: tuple[int, int]) -> None:
+    """Paddings that are not negative; pairs (strides, dilation, window) that are positive."""
+    sides = (padding.top, padding.bottom, padding.left, padding.right)
+    require(min(sides) >= 0, operator, f"padding {sides} is negative")
+    for pair in pairs:
+        require(min(pair) > 0, operator, f"stride, dilation or window {pair} is not positive")
+
+
+def require_accumulator(
+    operator: Operator, weights: Tensor, weights_zero_point: int, bias: Tensor, input_zero_point: int, axis: int
+) -> None:
+    """Sums that fit int32 whatever the input is, as far as constants tell; `axis` is the weights' output channel."""
+    reach = max(127 - input_zero_point, 128 + input_zero_point)
+    if weights.data is None:
+        taps = weights.element_count // weights.shape[axis]
+        largest = taps * reach * max(127 - weights_zero_point, 128 + weights_zero_point)
+    else:
+        others = tuple(index for index in range(len(weights.shape)) if index != axis)
+        sums = np.abs(weights.data.astype(np.int64) - weights_zero_point).sum(axis=others) * reach
+        if bias.data is not None:
+            sums = sums + np.abs(bias.data.astype(np.int64))
+        largest = int(sums.max())
+    require(largest < 1 << 31, operator, f"its sums can reach {largest}, which an int32 accumulator does not hold")
