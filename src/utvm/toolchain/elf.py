@@ -59,10 +59,9 @@ class Elf:
                 f"{self.path.name} has no symbol {name!r}; was it removed because nothing uses it?"
             ) from None
 
-    def section_bytes(self, name: str) -> int:
-        """Size of the output section of that name, 0 if there is none."""
-        section = self.sections.get(name)
-        return section.size_bytes if section is not None else 0
+    def section(self, name: str) -> Section:
+        """The output section of that name; an empty one at address 0 if there is none."""
+        return self.sections.get(name, Section(name, 0, 0, False))
 
 
 def read_elf(path: Path) -> Elf:

@@ -99,18 +99,20 @@ def standalone_sources(board: Board, runtime: Path) -> list[Path]:
             f"{board.name}: there is no standalone runtime for a core that counts cycles by {board.core.cycle_counter}"
         )
     core = [runtime / "arm_m" / name for name in ("startup.c", "fault.c", counter)]
-    return [*core, *(runtime / "common" / name for name in ("standalone.c", "profile.c", "memory.c"))]
+    return [*core, *(runtime / "common" / name for name in ("standalone.c", "profile.c", "no_layers.c", "memory.c"))]
 
 
 def _sizes(board: Board, elf: Elf) -> ImageSizes:
     arenas = {
-        region.name: elf.section_bytes(f".utvm_arena.{region.name}") for region in board.regions if region.kind == "ram"
+        region.name: elf.section(f".utvm_arena.{region.name}").size_bytes
+        for region in board.regions
+        if region.kind == "ram"
     }
     return ImageSizes(
-        text_bytes=elf.section_bytes(".utvm_boot") + elf.section_bytes(".text"),
-        constants_bytes=elf.section_bytes(".rodata"),
-        data_bytes=elf.section_bytes(".data"),
-        bss_bytes=elf.section_bytes(".bss"),
-        stack_bytes=elf.section_bytes(".utvm_stack"),
+        text_bytes=elf.section(".utvm_boot").size_bytes + elf.section(".text").size_bytes,
+        constants_bytes=elf.section(".rodata").size_bytes,
+        data_bytes=elf.section(".data").size_bytes,
+        bss_bytes=elf.section(".bss").size_bytes,
+        stack_bytes=elf.section(".utvm_stack").size_bytes,
         arena_bytes={name: size for name, size in arenas.items() if size > 0},
     )

@@ -5,10 +5,6 @@
 
 #define UTVM_CALIBRATION_RUNS 8
 
-/* A model without layers of its own links with these. */
-__attribute__((weak)) const int32_t utvm_model_layer_count = 0;
-__attribute__((weak)) uint64_t utvm_layer_cycles[1];
-
 static uint64_t begin_cycles;
 static uint64_t unattributed_cycles;
 static uint32_t pairs;
