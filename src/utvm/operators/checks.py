@@ -8,6 +8,7 @@ from utvm.model.operator_types import Operator, Padding, Requantization
 from utvm.model.tensor import Tensor
 from utvm.operators.rule import require
 
+MAX_PADDED_ELEMENTS = 1 << 28
 _MULTIPLIER_BITS = {"double": 31, "single": 31, "wide": 53}
 
 
@@ -49,10 +50,14 @@ def require_requantization(operator: Operator, requantization: Requantization, c
     require(min(shifts) >= -31 and max(shifts) <= 30, operator, "a shift is outside -31 ... 30")
 
 
-def require_window(operator: Operator, padding: Padding, *pairs: tuple[int, int]) -> None:
-    """Paddings that are not negative; pairs (strides, dilation, window) that are positive."""
+def require_window(operator: Operator, image: Tensor, padding: Padding, *pairs: tuple[int, int]) -> None:
+    """An NHWC image whose padding is not negative nor absurd; pairs (strides, dilation, window) that are positive."""
+    require_rank(operator, image, 4)
     sides = (padding.top, padding.bottom, padding.left, padding.right)
     require(min(sides) >= 0, operator, f"padding {sides} is negative")
+    batch, height, width, channels = image.shape
+    padded = batch * (height + padding.top + padding.bottom) * (width + padding.left + padding.right) * channels
+    require(padded <= MAX_PADDED_ELEMENTS, operator, f"padding {sides} makes {image} larger than 256 MiB")
     for pair in pairs:
         require(min(pair) > 0, operator, f"stride, dilation or window {pair} is not positive")
 
