@@ -6,9 +6,10 @@ import numpy as np
 
 from utvm.model.operator_types import Lookup
 from utvm.model.tensor import Array, Tensor
+from utvm.operators.checks import sole_input
 from utvm.operators.kernel import Kernel
 from utvm.operators.kernel_builder import KernelBuilder
-from utvm.operators.rule import OperatorRule, TensorType, require
+from utvm.operators.rule import OperatorRule, TensorType, inputs_like_output, require
 
 TABLE_SIZE = 256
 
@@ -17,9 +18,7 @@ class LookupRule(OperatorRule[Lookup]):
     """int8 or uint8 in and out, any shape."""
 
     def infer(self, operator: Lookup, inputs: tuple[Tensor, ...]) -> tuple[TensorType, ...]:
-        require(len(inputs) == 1, operator, f"takes one input, not {len(inputs)}")
-        (source,) = inputs
-        require(source.dtype in ("int8", "uint8"), operator, f"input {source} must be int8 or uint8")
+        source = sole_input(operator, inputs, "int8", "uint8")
         require(operator.output_dtype in ("int8", "uint8"), operator, f"cannot give {operator.output_dtype}")
         require(len(operator.table) == TABLE_SIZE, operator, f"the table has {len(operator.table)} entries, not 256")
         limits = np.iinfo(operator.output_dtype)
@@ -42,6 +41,12 @@ class LookupRule(OperatorRule[Lookup]):
             with k.loop("i", 0, count) as i:
                 k.store(out, [i], table[k.wide(k.cast("uint8", x[i]))])
         return k.finish()
+
+    def in_place_inputs(
+        self, operator: Lookup, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]
+    ) -> tuple[int, ...]:
+        del operator
+        return inputs_like_output(inputs, outputs)
 
 
 def _table(operator: Lookup) -> Array:

@@ -47,6 +47,27 @@ class OperatorRule(ABC, Generic[OperatorT]):
         del operator, inputs, outputs
         return 0
 
+    def in_place_inputs(
+        self, operator: OperatorT, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]
+    ) -> tuple[int, ...]:
+        """Indices of inputs whose memory the kernel may overwrite with the first output while it still reads them.
+
+        None by default. An index is listed when the kernel reads each byte of that input for the last time before it
+        writes the output's byte at the same offset, whatever the other inputs are.
+        """
+        del operator, inputs, outputs
+        return ()
+
+
+def inputs_like_output(inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> tuple[int, ...]:
+    """Inputs with the first output's shape and item size: those an elementwise kernel may overwrite."""
+    output = outputs[0]
+    return tuple(
+        index
+        for index, tensor in enumerate(inputs)
+        if tensor.shape == output.shape and tensor.size_bytes == output.size_bytes
+    )
+
 
 def require(condition: bool, operator: Operator, message: str) -> None:
     """Raise ModelError naming the operator unless the condition holds."""
