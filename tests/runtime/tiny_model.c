@@ -1,5 +1,5 @@
-/* A model small enough to be checked by hand: it uses every kind of memory, the 64-bit and float helpers of the
- * compiler, and the layer hooks. ARENA_SECTION names the section of its tensors. */
+/* A model small enough to be checked by hand: it uses every kind of memory, the 64-bit and float helpers of
+ * the compiler, and the layer hooks. ARENA_SECTION names the section of its tensors. */
 #include <stdint.h>
 
 #include "utvm_profile.h"

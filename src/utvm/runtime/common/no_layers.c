@@ -1,4 +1,5 @@
-/* What a model that measures no layers links with. A file of its own: where gcc sees the weak constant, it folds it. */
+/* What a model that measures no layers links with. A file of its own: where gcc sees the weak constant, it
+ * folds it. */
 #include "utvm_profile.h"
 
 __attribute__((weak)) const int32_t utvm_model_layer_count = 0;

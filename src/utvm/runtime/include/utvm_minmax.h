@@ -5,8 +5,12 @@
 #include <stdint.h>
 
 #define UTVM_DEFINE_MINMAX(name, type)                                                                       \
-    static inline type utvm_min_##name(type a, type b) { return a < b ? a : b; }                             \
-    static inline type utvm_max_##name(type a, type b) { return a > b ? a : b; }
+    static inline type utvm_min_##name(type a, type b) {                                                     \
+        return a < b ? a : b;                                                                                \
+    }                                                                                                        \
+    static inline type utvm_max_##name(type a, type b) {                                                     \
+        return a > b ? a : b;                                                                                \
+    }
 
 UTVM_DEFINE_MINMAX(int8, int8_t)
 UTVM_DEFINE_MINMAX(uint8, uint8_t)
