@@ -20,6 +20,14 @@ def require_inputs(operator: Operator, inputs: tuple[Tensor, ...], *dtypes: str)
         require(tensor.dtype == dtype, operator, f"{tensor} must be {dtype}")
 
 
+def sole_input(operator: Operator, inputs: tuple[Tensor, ...], *dtypes: str) -> Tensor:
+    """The input of an operator that takes one, of one of the dtypes when any are given."""
+    require(len(inputs) == 1, operator, f"takes one input, not {len(inputs)}")
+    require(len(operator.outputs) == 1, operator, f"has one output, not {len(operator.outputs)}")
+    require(not dtypes or inputs[0].dtype in dtypes, operator, f"{inputs[0]} must be {' or '.join(dtypes)}")
+    return inputs[0]
+
+
 def require_rank(operator: Operator, tensor: Tensor, rank: int) -> None:
     """A tensor of `rank` axes."""
     require(len(tensor.shape) == rank, operator, f"{tensor} must have {rank} axes")
