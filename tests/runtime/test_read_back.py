@@ -22,7 +22,7 @@ def record(**registers: int) -> bytes:
 def test_the_host_knows_the_header_files() -> None:
     structure = (INCLUDE / "utvm_fault.h").read_text(encoding="utf-8")
     assert tuple(re.findall(r"uint32_t (\w+);", structure)) == _FIELDS
-    assert FAULT_RECORD_BYTES == 4 * len(_FIELDS)
+    assert 4 * len(_FIELDS) == FAULT_RECORD_BYTES
     paint = re.search(r"UTVM_STACK_PAINT 0x(\w+)", (INCLUDE / "utvm_stack.h").read_text(encoding="utf-8"))
     assert paint is not None
     assert bytes.fromhex(paint[1]) == bytes([STACK_PAINT_BYTE]) * 4

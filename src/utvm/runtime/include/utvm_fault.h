@@ -6,8 +6,7 @@
 
 /* The host reads this structure by position: words of 32 bits in this order. */
 typedef struct {
-    uint32_t
-        exception; /* number of the exception, 0 if none was taken: 2 NMI, 3 HardFault, 4 MemManage, ... */
+    uint32_t exception; /* its number: 2 NMI, 3 HardFault, ...; 0 if no fault was recorded */
     uint32_t exc_return;
     uint32_t sp; /* stack pointer before the exception; r0 to xpsr are zero if it lay outside the stack */
     uint32_t r0;

@@ -57,25 +57,36 @@ static inline int32_t utvm_requantize_once(int32_t x, int32_t multiplier, int32_
     return scaled < INT32_MIN ? INT32_MIN : (int32_t)scaled;
 }
 
-/* The same with a multiplier of 53 bits: x * multiplier * 2^(shift - 53). */
-static inline int32_t utvm_requantize_wide(int32_t x, int64_t multiplier, int32_t shift) {
-    const int32_t total_shift = 31 - shift;
-    const uint64_t magnitude = x < 0 ? (uint64_t)(-(int64_t)x) : (uint64_t)x;
-    const uint64_t high = magnitude * ((uint64_t)multiplier >> 22);
-    const uint64_t low = (magnitude * ((uint64_t)multiplier & 0x3FFFFF)) >> 22;
-    const uint64_t scaled = (high + low + ((uint64_t)1 << (total_shift - 1))) >> total_shift;
-    const int32_t limited = scaled > INT32_MAX ? INT32_MAX : (int32_t)scaled;
-    return x < 0 ? -limited : limited;
-}
-
 /* Leading zero bits; 32 for zero. */
 static inline int32_t utvm_leading_zeros(uint32_t x) {
     int32_t count = 32;
-    while (x != 0) {
-        x >>= 1;
-        --count;
+    for (int32_t step = 16; step > 0; step >>= 1) {
+        if (x >> step != 0) {
+            x >>= step;
+            count -= step;
+        }
     }
-    return count;
+    return x != 0 ? count - 1 : count;
+}
+
+/*
+ * round(x * multiplier * 2^(shift - 53)), halves away from zero, saturated, as double precision computes it:
+ * the product is first rounded to 53 bits, which can lift it onto a half. 0 <= multiplier < 2^53, -31 <=
+ * shift <= 30.
+ */
+static inline int32_t utvm_requantize_wide(int32_t x, int64_t multiplier, int32_t shift) {
+    const int32_t total_shift = 31 - shift;
+    const uint64_t magnitude = x < 0 ? (uint64_t)(-(int64_t)x) : (uint64_t)x;
+    const uint64_t low = magnitude * ((uint64_t)multiplier & 0x3FFFFF);
+    /* The product is high * 2^22 + the low 22 bits of low. */
+    uint64_t high = magnitude * ((uint64_t)multiplier >> 22) + (low >> 22);
+    /* Half of the 53rd bit's weight: a product that close to a half is rounded onto it. */
+    const uint64_t slack =
+        high >> 31 != 0 ? (uint64_t)1 << (32 - utvm_leading_zeros((uint32_t)(high >> 32))) : 0;
+    high += ((low & 0x3FFFFF) + slack) >> 22;
+    const uint64_t scaled = (high + ((uint64_t)1 << (total_shift - 1))) >> total_shift;
+    const int32_t limited = scaled > INT32_MAX ? INT32_MAX : (int32_t)scaled;
+    return x < 0 ? -limited : limited;
 }
 
 /*
