@@ -15,7 +15,7 @@ from utvm.toolchain.elf import Elf, read_elf
 from utvm.toolchain.linker_script import linker_script
 from utvm.toolchain.overflow import overflow_error
 
-RUNTIME_FLAGS = (*WARNING_FLAGS, "-Wconversion")
+RUNTIME_FLAGS = (*WARNING_FLAGS, "-Wconversion", "-Wpedantic", "-Wmissing-prototypes")
 
 
 @dataclass(frozen=True)

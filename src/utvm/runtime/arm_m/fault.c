@@ -7,12 +7,6 @@
 
 volatile utvm_fault_record utvm_fault;
 
-/* Room below the faulting stack pointer that the recording itself needs. */
-#define UTVM_FAULT_STACK_BYTES 128
-
-#define UTVM_TEXT(x) #x
-#define UTVM_STRING(x) UTVM_TEXT(x)
-
 /* The words that the core pushes on exception entry. */
 typedef struct {
     uint32_t r0, r1, r2, r3, r12, lr, pc, xpsr;
@@ -60,14 +54,13 @@ __attribute__((naked, noreturn, used)) void utvm_fault_handler(void) {
                      "    mrs r0, msp\n"
                      "    b 2f\n"
                      "1:  mrs r0, psp\n"
-                     "2:  ldr r2, =utvm_stack_bottom + " UTVM_STRING(
-                         UTVM_FAULT_STACK_BYTES) "\n"
-                                                 "    mov r3, sp\n"
-                                                 "    cmp r3, r2\n"
-                                                 "    bhs 3f\n"
-                                                 "    ldr r2, =utvm_stack_top\n"
-                                                 "    mov sp, r2\n"
-                                                 "3:  ldr r2, =utvm_fault_record_and_stop\n"
-                                                 "    bx r2\n"
-                                                 "    .ltorg\n");
+                     "2:  ldr r2, =utvm_stack_bottom + 128\n" /* room that the recording needs */
+                     "    mov r3, sp\n"
+                     "    cmp r3, r2\n"
+                     "    bhs 3f\n"
+                     "    ldr r2, =utvm_stack_top\n"
+                     "    mov sp, r2\n"
+                     "3:  ldr r2, =utvm_fault_record_and_stop\n"
+                     "    bx r2\n"
+                     "    .ltorg\n");
 }

@@ -9,8 +9,6 @@
 
 /* Everything here lies in the boot section: it runs before code that is kept in RAM has been copied there. */
 #define UTVM_BOOT __attribute__((section(".utvm_boot")))
-#define UTVM_TEXT(x) #x
-#define UTVM_STRING(x) UTVM_TEXT(x)
 
 /* From the linker script: what to copy from flash to RAM, and what to zero. */
 typedef struct {
@@ -54,13 +52,13 @@ UTVM_BOOT __attribute__((naked, noreturn, used)) void Reset(void) {
 #if defined(__ARM_ARCH_8M_MAIN__) || defined(__ARM_ARCH_8_1M_MAIN__)
                      "    msr msplim, r1\n"
 #endif
-                     "    ldr r2, =" UTVM_STRING(UTVM_STACK_PAINT) "\n"
-                                                                   "1:  stmia r1!, {r2}\n"
-                                                                   "    cmp r1, r0\n"
-                                                                   "    bcc 1b\n"
-                                                                   "    ldr r0, =utvm_boot\n"
-                                                                   "    bx r0\n"
-                                                                   "    .ltorg\n");
+                     "    ldr r2, =0xC5C5C5C5\n" /* UTVM_STACK_PAINT */
+                     "1:  stmia r1!, {r2}\n"
+                     "    cmp r1, r0\n"
+                     "    bcc 1b\n"
+                     "    ldr r0, =utvm_boot\n"
+                     "    bx r0\n"
+                     "    .ltorg\n");
 }
 
 /* Volatile keeps the compiler from calling memcpy and memset, which may lie in RAM that is not filled yet. */

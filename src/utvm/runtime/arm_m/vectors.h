@@ -12,5 +12,6 @@ typedef struct {
 void Reset(void);
 void utvm_boot(void);
 void utvm_fault_handler(void);
+void utvm_fault_record_and_stop(uint32_t sp, uint32_t exc_return);
 
 #endif

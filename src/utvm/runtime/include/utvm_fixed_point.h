@@ -8,6 +8,11 @@
 
 #include <stdint.h>
 
+/* x, limited to low ... high. */
+static inline int32_t utvm_clamp(int32_t x, int32_t low, int32_t high) {
+    return x < low ? low : x > high ? high : x;
+}
+
 /* round(a * b / 2^31), halves up; the one product that does not fit saturates. */
 static inline int32_t utvm_doubling_high_mul(int32_t a, int32_t b) {
     if (a == INT32_MIN && b == INT32_MIN) {
