@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from importlib import resources
 
-import jinja2
-
 from utvm.boards import Board, Region
 
 ARENA_ALIGNMENT_BYTES = 16
@@ -25,6 +23,8 @@ def linker_script(board: Board) -> str:
 
     Code or constants that the board file places in RAM are stored in flash and copied by the start-up code.
     """
+    import jinja2  # here, because virtual boards import this room and should start at once
+
     placement = board.placement
     boot = boot_region(board)
 
