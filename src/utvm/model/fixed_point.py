@@ -71,15 +71,13 @@ def multiply_single_rounding(x: Int64Array, multiplier: Any, shift: Any) -> Int6
 
 
 def multiply_wide(x: Int64Array, multiplier: Any, shift: Any) -> Int64Array:
-    """x * multiplier * 2**(shift - 53) with a multiplier of 53 bits, rounded once, halves away from zero, saturated."""
-    wide = np.asarray(multiplier, dtype=np.uint64)
-    total_shift = np.asarray(31 - np.asarray(shift, dtype=np.int64), dtype=np.uint64)
-    magnitude = np.abs(x).astype(np.uint64)
-    # Both parts of the product fit 64 bits; the 22 bits that are dropped cannot reach the rounding bit.
-    scaled = magnitude * (wide >> np.uint64(22)) + ((magnitude * (wide & np.uint64(0x3FFFFF))) >> np.uint64(22))
-    rounded = (scaled + (np.uint64(1) << (total_shift - np.uint64(1)))) >> total_shift
-    limited = np.minimum(rounded, np.uint64(INT32_MAX)).astype(np.int64)
-    return np.asarray(np.where(x < 0, -limited, limited), dtype=np.int64)
+    """x * multiplier * 2**(shift - 53) in double precision, rounded, halves away from zero, saturated to int32."""
+    mantissa = np.asarray(multiplier, dtype=np.float64)
+    product = x.astype(np.float64) * np.ldexp(mantissa, np.asarray(shift, dtype=np.int64) - 53)
+    # Not floor(|product| + 0.5): that sum rounds, too.
+    whole = np.floor(np.abs(product))
+    rounded = np.copysign(whole + (np.abs(product) - whole >= 0.5), product)
+    return np.asarray(np.clip(rounded, INT32_MIN, INT32_MAX), dtype=np.int64)
 
 
 _MULTIPLY = {"double": multiply_double_rounding, "single": multiply_single_rounding, "wide": multiply_wide}

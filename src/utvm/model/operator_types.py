@@ -18,8 +18,9 @@ class Requantization:
     """Scale an int32 accumulator to the output: acc * multiplier * 2**(shift - 31), one pair per tensor or channel.
 
     `double` rounds twice (gemmlowp: rounding doubling high multiply, then rounding divide by a power of two), `single`
-    once (halves away from zero, saturated to int32). `wide` is `single` with multipliers of 53 bits instead of 31:
-    acc * multiplier * 2**(shift - 53).
+    once (halves away from zero, saturated to int32). `wide` rounds as double precision does: the multiplier is a
+    mantissa of 53 bits, acc * multiplier * 2**(shift - 53) is rounded to 53 bits, then to an integer, halves away from
+    zero.
     """
 
     multipliers: tuple[int, ...]

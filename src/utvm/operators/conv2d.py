@@ -7,6 +7,15 @@ import numpy as np
 from utvm.model.fixed_point import finish, requantize
 from utvm.model.operator_types import Conv2D
 from utvm.model.tensor import Array, Tensor
+from utvm.operators.checks import (
+    require_accumulator,
+    require_clamp,
+    require_inputs,
+    require_int8,
+    require_rank,
+    require_requantization,
+    require_window,
+)
 from utvm.operators.kernel import Kernel
 from utvm.operators.kernel_builder import KernelBuilder
 from utvm.operators.rule import OperatorRule, TensorType, require
@@ -17,9 +26,10 @@ class Conv2DRule(OperatorRule[Conv2D]):
     """NHWC int8 image, OHWI int8 weights, int32 bias."""
 
     def infer(self, operator: Conv2D, inputs: tuple[Tensor, ...]) -> tuple[TensorType, ...]:
+        require_inputs(operator, inputs, "int8", "int8", "int32")
         image, weights, bias = inputs
-        require(len(image.shape) == 4 and len(weights.shape) == 4, operator, "image and weights must have four axes")
-        require(image.dtype == weights.dtype == "int8" and bias.dtype == "int32", operator, "dtypes must be int8")
+        require_rank(operator, weights, 4)
+        require_window(operator, image, operator.padding, operator.strides, operator.dilation)
         batch, height, width, channels = image.shape
         out_channels, kernel_height, kernel_width, in_channels = weights.shape
         require(
@@ -28,11 +38,10 @@ class Conv2DRule(OperatorRule[Conv2D]):
             f"{channels} image channels do not divide into groups of {in_channels} for {out_channels} outputs",
         )
         require(bias.shape == (out_channels,), operator, f"bias has shape {bias.shape}, not ({out_channels},)")
-        require(
-            len(operator.requantization.multipliers) in (1, out_channels),
-            operator,
-            f"{len(operator.requantization.multipliers)} multipliers for {out_channels} channels",
-        )
+        require_requantization(operator, operator.requantization, out_channels)
+        require_int8(operator, "zero point", operator.input_zero_point, operator.output_zero_point)
+        require_clamp(operator, operator.clamp)
+        require_accumulator(operator, weights, 0, bias, operator.input_zero_point, axis=0)
         out_height, out_width = output_size(
             height, width, operator.padding, (kernel_height, kernel_width), operator.strides, operator.dilation
         )

@@ -235,5 +235,6 @@ class Requantizer:
     ) -> Expression:
         """The int8 output: scaled, zero point added, clamped (before the addition, which therefore cannot overflow)."""
         scaled = self.scale(accumulator, channel)
-        limited = self._builder.clamp(scaled, clamp[0] - zero_point, clamp[1] - zero_point)
+        # A call, lest a clamp to a single value be folded, which would leave the accumulator unused.
+        limited = self._builder.call("utvm_clamp", scaled, clamp[0] - zero_point, clamp[1] - zero_point)
         return self._builder.cast("int8", limited + zero_point)

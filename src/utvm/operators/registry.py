@@ -8,18 +8,36 @@ from utvm.errors import ModelError
 from utvm.model import operator_types as kinds
 from utvm.model.graph import Model, check_structure
 from utvm.model.tensor import Array
+from utvm.operators.arg_max import ArgMaxRule
+from utvm.operators.concatenation import ConcatenationRule
 from utvm.operators.conv2d import Conv2DRule
+from utvm.operators.depthwise_conv2d import DepthwiseConv2DRule
+from utvm.operators.fully_connected import FullyConnectedRule
 from utvm.operators.lookup import LookupRule
+from utvm.operators.pad import PadRule
 from utvm.operators.quantize import DequantizeRule, QuantizeRule
 from utvm.operators.reshape import ReshapeRule
+from utvm.operators.resize_bilinear import ResizeBilinearRule
+from utvm.operators.resize_nearest import ResizeNearestRule
 from utvm.operators.rule import OperatorRule, TensorType
+from utvm.operators.strided_slice import StridedSliceRule
+from utvm.operators.transpose import TransposeRule
 
 RULES: dict[type[kinds.Operator], OperatorRule[Any]] = {
     kinds.Conv2D: Conv2DRule(),
+    kinds.DepthwiseConv2D: DepthwiseConv2DRule(),
+    kinds.FullyConnected: FullyConnectedRule(),
     kinds.Reshape: ReshapeRule(),
     kinds.Lookup: LookupRule(),
     kinds.Quantize: QuantizeRule(),
     kinds.Dequantize: DequantizeRule(),
+    kinds.Pad: PadRule(),
+    kinds.Concatenation: ConcatenationRule(),
+    kinds.StridedSlice: StridedSliceRule(),
+    kinds.Transpose: TransposeRule(),
+    kinds.ResizeNearest: ResizeNearestRule(),
+    kinds.ResizeBilinear: ResizeBilinearRule(),
+    kinds.ArgMax: ArgMaxRule(),
 }
 
 

@@ -16,9 +16,17 @@ from utvm.importers.tflite.rows.activations import (
     relu_n1_to_1,
     tanh,
 )
-from utvm.importers.tflite.rows.convolution import conv_2d
+from utvm.importers.tflite.rows.arg_max import arg_max
+from utvm.importers.tflite.rows.convolution import conv_2d, depthwise_conv_2d
+from utvm.importers.tflite.rows.fully_connected import fully_connected
+from utvm.importers.tflite.rows.join import concatenation, pack
+from utvm.importers.tflite.rows.pad import pad
 from utvm.importers.tflite.rows.quantize import dequantize, quantize
+from utvm.importers.tflite.rows.resize import resize_bilinear, resize_nearest
 from utvm.importers.tflite.rows.shape import expand_dims, reshape, squeeze
+from utvm.importers.tflite.rows.slicing import slice_, split, split_v, unpack
+from utvm.importers.tflite.rows.strided_slice import strided_slice
+from utvm.importers.tflite.rows.transpose import transpose
 from utvm.model.operator_types import Operator
 
 
@@ -31,18 +39,33 @@ class Row:
 
 
 ROWS: dict[str, Row] = {
+    "ARG_MAX": Row(arg_max, 2),
+    "CONCATENATION": Row(concatenation, 7),
     "CONV_2D": Row(conv_2d, 8),
+    "DEPTHWISE_CONV_2D": Row(depthwise_conv_2d, 6),
     "DEQUANTIZE": Row(dequantize, 9),
     "EXPAND_DIMS": Row(expand_dims, 1),
+    "FULLY_CONNECTED": Row(fully_connected, 14),
     "HARD_SWISH": Row(hard_swish, 1),
     "LEAKY_RELU": Row(leaky_relu, 2),
     "LOGISTIC": Row(logistic, 3),
+    "PACK": Row(pack, 5),
+    "PAD": Row(pad, 6),
+    "PADV2": Row(pad, 6),
     "QUANTIZE": Row(quantize, 6),
     "RELU": Row(relu, 3),
     "RELU6": Row(relu6, 3),
     "RELU_0_TO_1": Row(relu_0_to_1, 1),
     "RELU_N1_TO_1": Row(relu_n1_to_1, 1),
     "RESHAPE": Row(reshape, 1),
+    "RESIZE_BILINEAR": Row(resize_bilinear, 4),
+    "RESIZE_NEAREST_NEIGHBOR": Row(resize_nearest, 4),
+    "SLICE": Row(slice_, 8),
+    "SPLIT": Row(split, 5),
+    "SPLIT_V": Row(split_v, 3),
     "SQUEEZE": Row(squeeze, 1),
+    "STRIDED_SLICE": Row(strided_slice, 4),
     "TANH": Row(tanh, 3),
+    "TRANSPOSE": Row(transpose, 8),
+    "UNPACK": Row(unpack, 6),
 }

@@ -1,4 +1,4 @@
-"""CONV_2D."""
+"""CONV_2D, DEPTHWISE_CONV_2D."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import tflite
 
 from utvm.importers.tflite.activation import clamp_of, padding_of, positive_pair
 from utvm.importers.tflite.node import Node, Unsupported, zeros
-from utvm.model.fixed_point import quantize_multiplier
-from utvm.model.operator_types import Conv2D, Operator, Requantization
+from utvm.importers.tflite.rows.requantization import double_rounding
+from utvm.model.operator_types import Conv2D, DepthwiseConv2D, Operator, Requantization
 from utvm.model.quantization import Quantization
 from utvm.model.tensor import Tensor
 
@@ -17,9 +17,7 @@ def per_channel_requantization(input_: Quantization, weights: Quantization, outp
 
     Source: LiteRT PopulateConvolutionQuantizationParams.
     """
-    reals = [input_.scale * scale / output.scale for scale in weights.scales]
-    pairs = [quantize_multiplier(real) for real in reals]
-    return Requantization(tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs))
+    return double_rounding([input_.scale * scale / output.scale for scale in weights.scales])
 
 
 def weights_quantization(node: Node, weights: Tensor, axis: int) -> Quantization:
@@ -33,12 +31,18 @@ def weights_quantization(node: Node, weights: Tensor, axis: int) -> Quantization
 
 
 def bias_of(node: Node, index: int, channels: int) -> str:
-    """Name of the bias; zeros when the file has none."""
+    """Name of the bias, one element per channel; zeros when the file has none."""
     bias = node.optional_input(index)
     if bias is None:
         return node.add_constant("bias", zeros(channels))
     node.require_dtype(bias, "int32")
-    return bias.name
+    if bias.element_count != channels:
+        raise node.malformed(f"bias {bias} does not have one element for each of {channels} channels")
+    if bias.shape == (channels,):
+        return bias.name
+    if bias.data is None:
+        raise Unsupported(f"bias {bias} is not a constant and has more than one axis")
+    return node.add_constant("bias", bias.data.reshape(channels))
 
 
 def conv_2d(node: Node) -> list[Operator]:
@@ -63,6 +67,39 @@ def conv_2d(node: Node) -> list[Operator]:
             input_zero_point=input_quantization.zero_point,
             requantization=per_channel_requantization(
                 input_quantization, weights_quantization(node, weights, 0), output_quantization
+            ),
+            output_zero_point=output_quantization.zero_point,
+            clamp=clamp_of(options.FusedActivationFunction(), output_quantization),
+        )
+    ]
+
+
+def depthwise_conv_2d(node: Node) -> list[Operator]:
+    """int8 image and weights, int32 bias or none. The depth multiplier follows from the shapes, as in LiteRT."""
+    options = node.options(tflite.DepthwiseConv2DOptions)
+    image, weights, output = node.input(0), node.input(1), node.output()
+    for tensor in (image, weights, output):
+        node.require_dtype(tensor, "int8")
+        node.require_rank(tensor, 4)
+    strides = positive_pair(node, "stride", options.StrideH(), options.StrideW())
+    dilation = positive_pair(node, "dilation", options.DilationHFactor(), options.DilationWFactor())
+    _, kernel_height, kernel_width, channels = weights.shape
+    depth_multiplier, remainder = divmod(channels, image.shape[3])
+    if remainder:
+        raise node.malformed(f"{channels} filters are no multiple of {image.shape[3]} channels")
+    input_quantization, output_quantization = node.per_tensor(image), node.per_tensor(output)
+    return [
+        DepthwiseConv2D(
+            name=node.name,
+            inputs=(image.name, weights.name, bias_of(node, 2, channels)),
+            outputs=(output.name,),
+            strides=strides,
+            padding=padding_of(options.Padding(), image.shape[1:3], (kernel_height, kernel_width), strides, dilation),
+            dilation=dilation,
+            depth_multiplier=depth_multiplier,
+            input_zero_point=input_quantization.zero_point,
+            requantization=per_channel_requantization(
+                input_quantization, weights_quantization(node, weights, 3), output_quantization
             ),
             output_zero_point=output_quantization.zero_point,
             clamp=clamp_of(options.FusedActivationFunction(), output_quantization),
