@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tflite
 
+from utvm.errors import ModelError
 from utvm.importers.tflite.node import Unsupported
 from utvm.model.operator_types import Padding
 from utvm.model.quantization import Quantization
@@ -36,7 +37,10 @@ def clamp_of(activation: int, output: Quantization, low: int = -128, high: int =
 
 
 def _quantized(real: float, output: Quantization) -> int:
-    ratio = float(np.float32(real) / np.float32(output.scale))
+    with np.errstate(over="ignore"):
+        ratio = float(np.float32(real) / np.float32(output.scale))
+    if abs(ratio) >= 1 << 31:
+        raise ModelError(f"the output's scale {output.scale} is too small for its fused activation")
     return output.zero_point + int(math.copysign(math.floor(abs(ratio) + 0.5), ratio))
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 
 from utvm.errors import ImportModelError, ModelError, UnsupportedModelError, UnsupportedOperator
-from utvm.importers.tflite.node import Node, Unsupported
-from utvm.importers.tflite.reader import MALFORMED, RawModel, RawOperator, RawTensor, read_raw_model
+from utvm.importers.tflite.node import Graph, Node, Unsupported
+from utvm.importers.tflite.reader import RawModel, RawOperator, RawTensor, read_raw_model
 from utvm.importers.tflite.table import ROWS
 from utvm.model.graph import Model
 from utvm.model.operator_types import Operator
 from utvm.model.quantization import Quantization
-from utvm.model.tensor import Tensor, constant
+from utvm.model.tensor import Tensor
 from utvm.operators import check_model
 
 
@@ -23,23 +24,25 @@ def import_tflite(data: bytes, source: str) -> Model:
     """
     raw = read_raw_model(data, source)
     tensors = _tensors(raw.tensors)
-    pool = {tensor.name: tensor for tensor in tensors}
+    graph = Graph(source, tensors, {tensor.name: tensor for tensor in tensors})
     operators: list[Operator] = []
     unsupported: list[UnsupportedOperator] = []
     for raw_operator in raw.operators:
+        node = Node(raw_operator, graph)
         try:
-            operators += _convert(raw_operator, raw, tensors, pool, source)
+            operators += _convert(raw_operator, raw, node)
         except Unsupported as reason:
             unsupported.append(_report(raw_operator, raw, str(reason)))
-        except MALFORMED as error:
-            raise ImportModelError(
-                f"{source}: corrupted: operator {raw_operator.index} ({raw_operator.code}) cannot be read ({error})"
-            ) from error
+        except struct.error as error:
+            raise node.malformed(f"corrupted: its options lie outside the file ({error})") from error
+        except ModelError as error:
+            raise node.malformed(str(error)) from error
     if unsupported:
         raise UnsupportedModelError(source, unsupported)
+    _check_ends(raw, tensors, source)
     model = Model(
         name=source,
-        tensors=pool,
+        tensors=graph.pool,
         operators=tuple(operators),
         inputs=tuple(tensors[index].name for index in raw.inputs),
         outputs=tuple(tensors[index].name for index in raw.outputs),
@@ -49,13 +52,12 @@ def import_tflite(data: bytes, source: str) -> Model:
     try:
         check_model(model)
     except ModelError as error:
-        raise ImportModelError(f"{source}: inconsistent: {error}") from error
+        problem = str(error).removeprefix(f"{source}: ")
+        raise ImportModelError(f"{source}: inconsistent: {problem}; export the model again") from error
     return model
 
 
-def _convert(
-    raw: RawOperator, model: RawModel, tensors: list[Tensor], pool: dict[str, Tensor], source: str
-) -> list[Operator]:
+def _convert(raw: RawOperator, model: RawModel, node: Node) -> list[Operator]:
     row = ROWS.get(raw.code)
     if row is None:
         raise Unsupported("the operator is not supported")
@@ -64,7 +66,7 @@ def _convert(
     for index in (*raw.inputs, *raw.outputs):
         if index >= 0 and model.tensors[index].problem:
             raise Unsupported(f"tensor {model.tensors[index].name}: {model.tensors[index].problem}")
-    return row.convert(Node(raw, tensors, pool, source))
+    return row.convert(node)
 
 
 def _tensors(raw_tensors: tuple[RawTensor, ...]) -> list[Tensor]:
@@ -77,15 +79,23 @@ def _tensors(raw_tensors: tuple[RawTensor, ...]) -> list[Tensor]:
             name += "_"
         names.add(name)
         quantization = Quantization(raw.scales, raw.zero_points, raw.axis) if raw.scales else None
-        if raw.data is None:
-            tensors.append(Tensor(name, raw.shape, raw.dtype, quantization))
-        else:
-            tensors.append(constant(name, raw.data, quantization))
+        tensors.append(Tensor(name, raw.shape, raw.dtype, quantization, raw.data))
     return tensors
 
 
+def _check_ends(model: RawModel, tensors: list[Tensor], source: str) -> None:
+    """Raise ImportModelError unless every input and output can be given or taken as a value."""
+    for what, indices in (("input", model.inputs), ("output", model.outputs)):
+        for index in indices:
+            name = tensors[index].name
+            if model.tensors[index].problem:
+                raise ImportModelError(f"{source}: {what} {name!r} cannot be used: {model.tensors[index].problem}")
+            if tensors[index].is_constant:
+                raise ImportModelError(f"{source}: {what} {name!r} is a constant; take it off the model's {what}s")
+
+
 def _report(raw: RawOperator, model: RawModel, reason: str) -> UnsupportedOperator:
-    dtypes = ", ".join(model.tensors[index].dtype for index in raw.inputs if index >= 0)
+    dtypes = ", ".join("none" if index < 0 else model.tensors[index].dtype for index in raw.inputs)
     results = ", ".join(model.tensors[index].dtype for index in raw.outputs)
-    output = model.tensors[raw.outputs[0]].name if raw.outputs else "no output"
-    return UnsupportedOperator(raw.code, f"node {raw.index} '{output}'", raw.version, f"{dtypes} -> {results}", reason)
+    node = f"node {raw.index} '{model.tensors[raw.outputs[0]].name}'"
+    return UnsupportedOperator(raw.code, node, raw.version, f"{dtypes} -> {results}", reason)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tflite
 
 from utvm.errors import ImportModelError
-from utvm.importers.tflite.reader import OPERATOR_NAMES, RawOperator
+from utvm.importers.tflite.flatbuffer import table_is_inside
+from utvm.importers.tflite.reader import MAX_TENSOR_BYTES, OPERATOR_NAMES, RawOperator
 from utvm.model.quantization import Quantization
 from utvm.model.tensor import Array, Tensor, constant
 
@@ -21,14 +23,23 @@ class Unsupported(Exception):
     """Raised by a row: the operator is well formed but µTVM cannot express it."""
 
 
+@dataclass
+class Graph:
+    """The model while it is built: the file's tensors by index, and all tensors by name."""
+
+    source: str
+    tensors: list[Tensor]
+    pool: dict[str, Tensor]
+    added_bytes: int = 0
+
+
 class Node:
     """One operator of the file with its tensors resolved; `name` is unique in the model."""
 
-    def __init__(self, raw: RawOperator, tensors: list[Tensor], pool: dict[str, Tensor], source: str) -> None:
+    def __init__(self, raw: RawOperator, graph: Graph) -> None:
         self._raw = raw
-        self._tensors = tensors
-        self._pool = pool
-        self._source = source
+        self._graph = graph
+        self._tensors = graph.tensors
         self.name = f"{raw.code.lower()}_{raw.index}"
         self.code = raw.code
 
@@ -72,6 +83,9 @@ class Node:
 
     def add_constant(self, suffix: str, data: Array) -> str:
         """Add a constant to the model and return its name."""
+        self._graph.added_bytes += data.nbytes
+        if self._graph.added_bytes > MAX_TENSOR_BYTES:
+            raise self.malformed(f"biases and tables left out of the file take over {MAX_TENSOR_BYTES >> 20} MiB")
         return self._add(constant(self._fresh(suffix), data))
 
     def add_tensor(
@@ -82,12 +96,12 @@ class Node:
 
     def _fresh(self, suffix: str) -> str:
         name = f"{self.name}/{suffix}"
-        while name in self._pool:
+        while name in self._graph.pool:
             name += "_"
         return name
 
     def _add(self, tensor: Tensor) -> str:
-        self._pool[tensor.name] = tensor
+        self._graph.pool[tensor.name] = tensor
         return tensor.name
 
     # -- quantization ----------------------------------------------------------------------------------------------
@@ -123,14 +137,16 @@ class Node:
         table = self._raw.table.BuiltinOptions()
         if stated != kind.__name__ or table is None:
             raise self.malformed(f"its options are {stated}, not {kind.__name__}")
+        if not table_is_inside(table.Bytes, table.Pos):
+            raise self.malformed(f"corrupted: its {stated} lie outside the file")
         options = kind()
         options.Init(table.Bytes, table.Pos)
         return options
 
     def malformed(self, problem: str) -> ImportModelError:
         """An error in the file at this operator."""
-        output = self._tensors[self._raw.outputs[0]].name if self._raw.outputs else "no output"
-        return ImportModelError(f"{self._source}: {self._raw.code} {self.name} ({output}): {problem}")
+        output = self._tensors[self._raw.outputs[0]].name
+        return ImportModelError(f"{self._graph.source}: operator {self._raw.index} ({self.code}, {output}): {problem}")
 
 
 def zeros(count: int) -> Array:

@@ -1,7 +1,7 @@
 """Read a .tflite file into plain records, trusting nothing in it.
 
-Every vector's length is checked against the file before it is read, and the sum of all vectors against a budget, so
-that a hostile file costs bounded time and memory. Any inconsistency is an ImportModelError.
+Any inconsistency is an ImportModelError. What is well formed but unknown to µTVM is no error here: a tensor carries
+its `problem`, and the operators that use it are reported together.
 """
 
 from __future__ import annotations
@@ -15,14 +15,20 @@ import numpy as np
 import tflite
 
 from utvm.errors import ImportModelError
+from utvm.importers.tflite.flatbuffer import CheckedFile
 from utvm.model.tensor import ITEM_SIZE_BYTES, Array
 
-MAX_FILE_BYTES = 1 << 30
-MAX_TENSOR_BYTES = 1 << 28
+MAX_FILE_BYTES = 1 << 27
+MAX_TENSOR_BYTES = 1 << 26
 MAX_RANK = 8
+# Far more than any network for a microcontroller has; they bound the time that a hostile file can take.
+MAX_TENSORS = 1 << 15
+MAX_OPERATORS = 1 << 14
+MAX_OPERANDS = 1 << 12
+MAX_CHANNELS = 1 << 16
 
-# What reading a table through a wild offset can raise inside the flatbuffers package.
-MALFORMED = (struct.error, IndexError, ValueError, TypeError, OverflowError, AttributeError, UnicodeDecodeError)
+_Quantization = tuple[tuple[float, ...], tuple[int, ...], int]  # scales, zero points, axis
+_NO_QUANTIZATION: _Quantization = ((), (), 0)
 
 
 def _names(enumeration: type) -> dict[int, str]:
@@ -73,156 +79,178 @@ class RawModel:
 def read_raw_model(data: bytes, source: str) -> RawModel:
     """Parse the main subgraph; `source` names the file in errors."""
     if len(data) < 16:
-        raise ImportModelError(f"{source}: {len(data)} bytes are too few for a .tflite file")
+        raise ImportModelError(
+            f"{source}: {len(data)} bytes are too few for a .tflite file; download or export it again"
+        )
     if len(data) > MAX_FILE_BYTES:
-        raise ImportModelError(f"{source}: larger than {MAX_FILE_BYTES >> 20} MiB; no microcontroller holds it")
+        raise ImportModelError(
+            f"{source}: over {MAX_FILE_BYTES >> 20} MiB, which no microcontroller holds; choose a smaller network"
+        )
     if data[4:8] != b"TFL3":
         raise ImportModelError(
             f"{source}: not a .tflite file: the identifier at byte 4 is {data[4:8]!r}, not b'TFL3'"
             " (export the model with the TFLite converter)"
         )
+    checked = CheckedFile(data, source)
     try:
-        return _Reader(data, source).model()
-    except MALFORMED as error:
-        raise ImportModelError(f"{source}: corrupted or truncated: a table lies outside the file ({error})") from error
+        return _Reader(checked).model()
+    except struct.error as error:
+        raise checked.corrupted(f"an offset leads out of the file ({error})") from error
 
 
 class _Reader:
-    def __init__(self, data: bytes, source: str) -> None:
-        self._data = data
-        self._source = source
-        self._budget = 4 * len(data) + (1 << 16)
-        self._root = tflite.Model.GetRootAsModel(data, 0)
+    def __init__(self, checked: CheckedFile) -> None:
+        self._file = checked
+        self._root = checked.table(lambda: tflite.Model.GetRootAs(checked.data), "the root table")
+        self._contents: dict[tuple[int, str], Array] = {}
 
     def model(self) -> RawModel:
         version = self._root.Version()
         if version != 3:
-            raise self._error(f"schema version {version}; version 3 is supported")
+            raise self._file.error(f"schema version {version}; version 3 is supported (use a current TFLite converter)")
         if self._root.SubgraphsLength() < 1:
-            raise self._error("no subgraph")
-        graph = self._root.Subgraphs(0)
-        tensor_count = self._spend(graph.TensorsLength(), "tensors", 4)
-        tensors = tuple(self._tensor(graph.Tensors(index), index) for index in range(tensor_count))
-        codes_count = self._spend(self._root.OperatorCodesLength(), "operator codes", 4)
-        operator_count = self._spend(graph.OperatorsLength(), "operators", 4)
-        codes = [self._code(self._root.OperatorCodes(index)) for index in range(codes_count)]
-        operators = tuple(
-            self._operator(graph.Operators(index), index, codes, tensor_count) for index in range(operator_count)
+            raise self._file.corrupted("there is no subgraph")
+        file = self._file
+        graph = file.table(self._root.Subgraphs, "the main subgraph", 0)
+        tensors = tuple(
+            self._tensor(file.table(graph.Tensors, f"tensor {index}", index), index)
+            for index in range(file.count(graph.TensorsLength(), "tensors", 4, MAX_TENSORS))
         )
-        inputs = self._indices(graph, "Inputs", "subgraph inputs", tensor_count, optional=False)
-        outputs = self._indices(graph, "Outputs", "subgraph outputs", tensor_count, optional=False)
-        if not inputs or not outputs:
-            raise self._error("the main subgraph has no inputs or no outputs")
+        codes = [
+            self._code(file.table(self._root.OperatorCodes, f"operator code {index}", index), index)
+            for index in range(file.count(self._root.OperatorCodesLength(), "operator codes", 4, MAX_OPERATORS))
+        ]
+        operators = tuple(
+            self._operator(file.table(graph.Operators, f"operator {index}", index), index, codes, len(tensors))
+            for index in range(file.count(graph.OperatorsLength(), "operators", 4, MAX_OPERATORS))
+        )
+        inputs = self._ends(graph, "Inputs", "inputs", tensors)
+        outputs = self._ends(graph, "Outputs", "outputs", tensors)
         return RawModel(tensors, operators, inputs, outputs)
 
-    def _error(self, problem: str) -> ImportModelError:
-        return ImportModelError(f"{self._source}: {problem}")
-
-    def _spend(self, length: int, what: str, item_bytes: int) -> int:
-        """Check a vector's length against the file and the budget, and return it."""
-        if length < 0 or length * item_bytes > len(self._data):
-            raise self._error(f"corrupted: {what}: {length} entries do not fit a file of {len(self._data)} bytes")
-        self._budget -= length * item_bytes
-        if self._budget < 0:
-            raise self._error(f"corrupted: {what}: the file's vectors overlap each other")
-        return length
-
-    def _vector(self, table: Any, field: str, what: str, dtype: type[np.generic]) -> Array:
-        length = self._spend(getattr(table, f"{field}Length")(), what, np.dtype(dtype).itemsize)
-        if length == 0:
-            return np.empty(0, dtype)
-        values = np.asarray(getattr(table, f"{field}AsNumpy")())
-        if values.shape != (length,):
-            raise self._error(f"corrupted: {what} cannot be read")
-        return values
+    def _ends(self, graph: Any, field: str, what: str, tensors: tuple[RawTensor, ...]) -> tuple[int, ...]:
+        ends = self._indices(graph, field, f"the model's {what}", len(tensors), optional=False)
+        if not ends:
+            raise self._file.error(f"the model has no {what}; export it with at least one of each")
+        repeated = next((index for index in ends if ends.count(index) > 1), None)
+        if repeated is not None:
+            raise self._file.error(f"tensor {tensors[repeated].name!r} is twice among the model's {what}; name it once")
+        return ends
 
     def _indices(self, table: Any, field: str, what: str, tensor_count: int, optional: bool) -> tuple[int, ...]:
-        indices = tuple(int(index) for index in self._vector(table, field, what, np.int32))
+        indices = tuple(self._file.numbers(table, field, what, MAX_OPERANDS))
         for index in indices:
             if not (0 <= index < tensor_count or (optional and index == -1)):
-                raise self._error(f"corrupted: {what} name tensor {index}; there are {tensor_count}")
+                raise self._file.corrupted(f"{what} name tensor {index}, there are {tensor_count}")
         return indices
 
-    def _text(self, value: bytes | None) -> str:
-        if not value:
-            return ""
-        self._spend(len(value), "names", 1)
-        return value.decode("utf-8", errors="replace")
-
-    def _code(self, table: Any) -> tuple[str, int]:
+    def _code(self, table: Any, index: int) -> tuple[str, int]:
         # Codes above 127 do not fit the old byte field, which then holds 127.
         code = max(int(table.BuiltinCode()), int(table.DeprecatedBuiltinCode()))
         name = OPERATOR_NAMES.get(code, f"builtin operator {code}")
         if name == "CUSTOM":
-            name = f"CUSTOM {self._text(table.CustomCode())!r}"
+            name = f"CUSTOM {self._file.text(table.CustomCode, f'the name of operator code {index}')!r}"
         return name, int(table.Version())
 
     def _operator(self, table: Any, index: int, codes: list[tuple[str, int]], tensor_count: int) -> RawOperator:
         code_index = int(table.OpcodeIndex())
         if not 0 <= code_index < len(codes):
-            raise self._error(f"corrupted: operator {index} names operator code {code_index} of {len(codes)}")
+            raise self._file.corrupted(f"operator {index} names operator code {code_index}, there are {len(codes)}")
         name, version = codes[code_index]
-        inputs = self._indices(table, "Inputs", f"inputs of operator {index} ({name})", tensor_count, optional=True)
-        outputs = self._indices(table, "Outputs", f"outputs of operator {index} ({name})", tensor_count, optional=False)
+        where = f"operator {index} ({name})"
+        inputs = self._indices(table, "Inputs", f"the inputs of {where}", tensor_count, optional=True)
+        outputs = self._indices(table, "Outputs", f"the outputs of {where}", tensor_count, optional=False)
+        if not outputs:
+            raise self._file.corrupted(f"{where} has no outputs")
         return RawOperator(index, name, version, inputs, outputs, table)
 
     def _tensor(self, table: Any, index: int) -> RawTensor:
-        name = self._text(table.Name()) or f"tensor_{index}"
+        name = self._file.text(table.Name, f"the name of tensor {index}") or f"tensor_{index}"
         where = f"tensor {index} ({name})"
         dtype = DTYPE_NAMES.get(int(table.Type()), f"type {int(table.Type())}")
-        rank = self._spend(table.ShapeLength(), f"shape of {where}", 4)
-        if rank > MAX_RANK:
-            raise self._error(f"{where}: {rank} axes; at most {MAX_RANK} are supported")
-        shape = tuple(int(extent) for extent in self._vector(table, "Shape", f"shape of {where}", np.int32))
-        scales, zero_points, axis = self._quantization(table.Quantization(), where, shape)
-        problem = ""
-        if dtype not in ITEM_SIZE_BYTES:
-            problem = f"dtype {dtype} is not supported"
-        elif any(extent < 1 for extent in shape):
-            raise self._error(f"{where}: shape {list(shape)} has an extent below one")
-        elif math.prod(shape) * ITEM_SIZE_BYTES[dtype] > MAX_TENSOR_BYTES:
-            raise self._error(f"{where}: shape {list(shape)} is larger than {MAX_TENSOR_BYTES >> 20} MiB")
-        elif table.Sparsity() is not None:
-            problem = "sparse tensors are not supported"
-        elif table.IsVariable():
-            problem = "variable tensors (state) are not supported"
-        data = None if problem else self._data_of(int(table.Buffer()), shape, dtype, where)
+        shape = tuple(self._file.numbers(table, "Shape", f"the shape of {where}"))
+        if any(extent < 0 for extent in shape):
+            raise self._file.error(
+                f"{where}: shape {list(shape[:MAX_RANK])} has a negative extent; export fixed shapes"
+            )
+        problem = _problem(table, dtype, shape)
+        quantization = self._file.table(table.Quantization, f"the quantization of {where}")
+        if problem or quantization is None or not np.issubdtype(dtype, np.integer):
+            scales, zero_points, axis = _NO_QUANTIZATION
+        elif quantization.DetailsType() != tflite.QuantizationDetails.NONE:
+            scales, zero_points, axis = _NO_QUANTIZATION
+            problem = "custom quantization is not supported"
+        else:
+            scales, zero_points, axis = self._quantization(quantization, where, shape, dtype)
+        data = None
+        if not problem:
+            if math.prod(shape) * ITEM_SIZE_BYTES[dtype] > MAX_TENSOR_BYTES:
+                raise self._file.error(
+                    f"{where}: {dtype}{list(shape)} takes more than {MAX_TENSOR_BYTES >> 20} MiB,"
+                    " which no microcontroller holds; choose a smaller network"
+                )
+            data = self._data_of(int(table.Buffer()), shape, dtype, where)
         return RawTensor(index, name, shape, dtype, data, scales, zero_points, axis, problem)
 
-    def _quantization(
-        self, table: Any, where: str, shape: tuple[int, ...]
-    ) -> tuple[tuple[float, ...], tuple[int, ...], int]:
-        if table is None:
-            return (), (), 0
-        scales = tuple(float(scale) for scale in self._vector(table, "Scale", f"scales of {where}", np.float32))
-        zeros = tuple(int(zero) for zero in self._vector(table, "ZeroPoint", f"zero points of {where}", np.int64))
+    def _quantization(self, table: Any, where: str, shape: tuple[int, ...], dtype: str) -> _Quantization:
+        scales = tuple(self._file.numbers(table, "Scale", f"the scales of {where}", MAX_CHANNELS))
+        zeros = tuple(self._file.numbers(table, "ZeroPoint", f"the zero points of {where}", MAX_CHANNELS))
         axis = int(table.QuantizedDimension())
         if not scales:
-            return (), (), 0
-        if not all(math.isfinite(scale) and scale > 0 for scale in scales):
-            raise self._error(f"{where}: a quantization scale is not a positive number")
+            return _NO_QUANTIZATION
+        # Converters give scale 0 to channels whose weights are all zero, never to a whole tensor.
+        for scale in scales:
+            if not math.isfinite(scale) or scale < 0 or (scale == 0 and len(scales) == 1):
+                raise self._file.error(f"{where}: its quantization scale {scale} is not a positive number")
         if len(zeros) == 1:
-            zeros = zeros * len(scales)
+            zeros *= len(scales)
         if len(zeros) != len(scales):
-            raise self._error(f"{where}: {len(scales)} scales but {len(zeros)} zero points")
-        if any(not -(1 << 31) <= zero < 1 << 31 for zero in zeros):
-            raise self._error(f"{where}: a zero point does not fit 32 bits")
+            raise self._file.error(f"{where}: {len(scales)} scales but {len(zeros)} zero points")
+        low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+        for zero in zeros:
+            if not low <= zero <= high:
+                raise self._file.error(f"{where}: its zero point {zero} is outside {dtype}, {low} to {high}")
         if len(scales) > 1 and not (0 <= axis < len(shape) and shape[axis] == len(scales)):
-            raise self._error(f"{where}: {len(scales)} scales along axis {axis} do not fit shape {list(shape)}")
+            raise self._file.error(f"{where}: {len(scales)} scales along axis {axis} do not fit shape {list(shape)}")
         return scales, zeros, axis
 
-    def _data_of(self, buffer_index: int, shape: tuple[int, ...], dtype: str, where: str) -> Array | None:
-        if not 0 <= buffer_index < self._root.BuffersLength():
-            raise self._error(f"{where}: buffer {buffer_index} does not exist")
-        buffer = self._root.Buffers(buffer_index)
-        if buffer_index == 0 or buffer.DataLength() == 0:
+    def _data_of(self, index: int, shape: tuple[int, ...], dtype: str, where: str) -> Array | None:
+        """The constant, read-only; tensors that share a buffer share its memory. None for an activation."""
+        if not 0 <= index < self._root.BuffersLength():
+            raise self._file.corrupted(f"{where} names buffer {index}, there are {self._root.BuffersLength()}")
+        if index == 0:  # by convention the empty one
             return None
-        raw = self._vector(buffer, "Data", f"data of {where}", np.uint8)
+        buffer = self._file.table(self._root.Buffers, f"buffer {index} of {where}", index)
+        if buffer.Offset() > 1 or buffer.Size() > 1:
+            raise self._file.error(
+                f"{where}: its data lies behind the flatbuffer, which is not supported;"
+                " export the model without buffer offsets (they are for models over 2 GB)"
+            )
+        raw = self._file.array(buffer, "Data", f"the data of {where}")
+        if raw.size == 0:
+            return None
         expected = math.prod(shape) * ITEM_SIZE_BYTES[dtype]
         if raw.size != expected:
-            raise self._error(
-                f"{where}: {raw.size} bytes of data where shape {list(shape)} of {dtype} needs {expected}"
-            )
-        if dtype == "bool":
-            return (raw != 0).reshape(shape)
-        return raw.view(np.dtype(dtype).newbyteorder("<")).astype(dtype).reshape(shape)
+            raise self._file.corrupted(f"{where}: {dtype}{list(shape)} takes {expected} bytes, its data has {raw.size}")
+        self._file.spend_bytes(raw.size, f"the data of {where}")
+        if (index, dtype) not in self._contents:
+            values = raw != 0 if dtype == "bool" else raw.view(np.dtype(dtype).newbyteorder("<"))
+            aligned = np.array(values, dtype=dtype)
+            aligned.setflags(write=False)
+            self._contents[index, dtype] = aligned
+        return self._contents[index, dtype].reshape(shape)
+
+
+def _problem(table: Any, dtype: str, shape: tuple[int, ...]) -> str:
+    """Why µTVM cannot use a well-formed tensor; empty when it can."""
+    if dtype not in ITEM_SIZE_BYTES:
+        return f"dtype {dtype} is not supported"
+    if len(shape) > MAX_RANK:
+        return f"{len(shape)} axes; at most {MAX_RANK} are supported"
+    if 0 in shape:
+        return f"shape {list(shape)} has no elements"
+    if table.Sparsity() is not None:
+        return "sparse tensors are not supported"
+    if table.IsVariable():
+        return "variable tensors (state) are not supported"
+    return ""
