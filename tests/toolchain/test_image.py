@@ -153,3 +153,16 @@ def test_a_core_without_a_standalone_runtime_is_an_error(tmp_path: Path) -> None
     )
     with pytest.raises(ToolchainError, match=r"no standalone runtime for a core that counts cycles by mcycle"):
         build_image(riscv, find_compiler(board, "zig"), [], [], tmp_path)
+
+
+def test_a_build_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    board = load_board("stm32f746-disco")
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(ToolchainError, match=r"cannot build an image in .*file.build"):
+        build_image(board, find_compiler(board, "zig"), [], [], tmp_path / "file" / "build")
+
+
+def test_a_missing_source_is_named(tmp_path: Path) -> None:
+    board = load_board("stm32f746-disco")
+    with pytest.raises(ToolchainError, match=r"none\.c: there is no such source file"):
+        build_image(board, find_compiler(board, "zig"), [tmp_path / "none.c"], [], tmp_path)

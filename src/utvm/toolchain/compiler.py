@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from utvm.errors import ToolchainError
 from utvm.toolchain.cache import ObjectCache, content_key
 from utvm.toolchain.process import run_tool
 
@@ -57,6 +58,8 @@ class Compiler:
         source, the flags and the compiler are those of an earlier compilation. Raises ToolchainError.
         """
         source, output = source.resolve(), output.resolve()
+        if not source.is_file():
+            raise ToolchainError(f"{source}: there is no such source file")
         directories = [directory.resolve() for directory in include_dirs]
         cache = cache or ObjectCache()
         flags = (*self.flags, *extra_flags)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -63,31 +62,42 @@ def build_image(
     The sources provide `utvm_model_run`. `defines` are NAME or NAME=VALUE. Raises ToolchainError, or OutOfMemoryError
     naming region and shortage.
     """
+    try:
+        objects = _compile_all(board, compiler, sources, include_dirs, build_dir, defines)
+        script = build_dir / "linker.ld"
+        script.write_text(linker_script(board), encoding="utf-8")
+        output = build_dir / "image.elf"
+        try:
+            compiler.link(objects, output, script, build_dir / "image.map")
+        except ToolchainError as error:
+            raise overflow_error(board, objects, error.output) or error from error
+    except OSError as error:
+        raise ToolchainError(f"cannot build an image in {build_dir}: {error}") from error
+    elf = read_elf(output)
+    return Image(output, elf, _sizes(board, elf))
+
+
+def _compile_all(
+    board: Board,
+    compiler: Compiler,
+    sources: Sequence[Path],
+    include_dirs: Sequence[Path],
+    build_dir: Path,
+    defines: Sequence[str],
+) -> list[Path]:
     build_dir.mkdir(parents=True, exist_ok=True)
-    define_flags = tuple(f"-D{define}" for define in defines)
-    script = build_dir / "linker.ld"
-    script.write_text(linker_script(board), encoding="utf-8")
-    with ExitStack() as stack:
-        runtime = stack.enter_context(resources.as_file(resources.files("utvm") / "runtime"))
+    flags = (*WARNING_FLAGS, *(f"-D{define}" for define in defines))
+    with resources.as_file(resources.files("utvm") / "runtime") as runtime:
         include = runtime / "include"
         jobs = [
             CompileJob(path, build_dir / f"runtime_{path.stem}.o", (include,), RUNTIME_FLAGS)
             for path in standalone_sources(board, runtime)
         ]
         jobs += [
-            CompileJob(
-                path, build_dir / f"{index}_{path.stem}.o", (*include_dirs, include), (*WARNING_FLAGS, *define_flags)
-            )
+            CompileJob(path, build_dir / f"{index}_{path.stem}.o", (*include_dirs, include), flags)
             for index, path in enumerate(sources)
         ]
-        objects = compiler.compile_all(jobs)
-    output = build_dir / "image.elf"
-    try:
-        compiler.link(objects, output, script, build_dir / "image.map")
-    except ToolchainError as error:
-        raise overflow_error(board, objects, error.output) or error from error
-    elf = read_elf(output)
-    return Image(output, elf, _sizes(board, elf))
+        return compiler.compile_all(jobs)
 
 
 def standalone_sources(board: Board, runtime: Path) -> list[Path]:
