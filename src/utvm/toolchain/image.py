@@ -70,7 +70,10 @@ def build_image(
         try:
             compiler.link(objects, output, script, build_dir / "image.map")
         except ToolchainError as error:
-            raise overflow_error(board, objects, error.output) or error from error
+            overflow = overflow_error(board, objects, error.output)
+            if overflow is None:
+                raise
+            raise overflow from error
     except OSError as error:
         raise ToolchainError(f"cannot build an image in {build_dir}: {error}") from error
     elf = read_elf(output)
