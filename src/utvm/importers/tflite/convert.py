@@ -34,7 +34,7 @@ def import_tflite(data: bytes, source: str) -> Model:
         except Unsupported as reason:
             unsupported.append(_report(raw_operator, raw, str(reason)))
         except struct.error as error:
-            raise node.malformed(f"corrupted: its options lie outside the file ({error})") from error
+            raise node.malformed("corrupted: its options lie outside the file; download or export it again") from error
         except ModelError as error:
             raise node.malformed(str(error)) from error
     if unsupported:

@@ -82,15 +82,15 @@ class CheckedFile:
 
     def array(self, table: Any, field: str, what: str) -> Array:
         """A vector of numbers as a view of the file; the caller charges for what it makes of it."""
-        length = getattr(table, f"{field}Length")()
-        if length == 0:
-            return np.empty(0, np.uint8)
-        if length > len(self.data):
-            raise self.corrupted(f"{what}: {length} entries do not fit a file of {len(self.data)} bytes")
         try:
+            length = getattr(table, f"{field}Length")()
+            if length == 0:
+                return np.empty(0, np.uint8)
+            if length > len(self.data):
+                raise self.corrupted(f"{what}: {length} entries do not fit a file of {len(self.data)} bytes")
             return np.asarray(getattr(table, f"{field}AsNumpy")())
-        except ValueError as error:  # numpy, on a view that would reach behind the file
-            raise self.corrupted(f"{what} lie outside the file") from error
+        except (struct.error, ValueError) as error:  # ValueError: numpy, on a view that would reach behind the file
+            raise self.corrupted(f"{what}: the vector lies outside the file") from error
 
     def numbers(self, table: Any, field: str, what: str, limit: int = MAX_ENTRIES) -> list[Any]:
         """A vector of numbers as Python numbers."""

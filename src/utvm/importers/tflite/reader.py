@@ -95,7 +95,7 @@ def read_raw_model(data: bytes, source: str) -> RawModel:
     try:
         return _Reader(checked).model()
     except struct.error as error:
-        raise checked.corrupted(f"an offset leads out of the file ({error})") from error
+        raise checked.corrupted("a vector or field lies outside the file") from error
 
 
 class _Reader:
