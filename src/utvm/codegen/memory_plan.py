@@ -14,6 +14,8 @@ from utvm.errors import OutOfMemoryError
 
 ALIGNMENT_BYTES = 4
 _IMPROVEMENT_ROUNDS = 300
+# A round compares every pair of items: very long models get fewer rounds, so that planning stays a matter of seconds.
+_IMPROVEMENT_COMPARISONS = 30_000_000
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,8 @@ def _one_arena(items: Sequence[Item]) -> dict[str, int]:
         if best_size < 0 or size < best_size:
             best, best_size, best_order = offsets, size, order
     generator = random.Random(0)
-    for _ in range(_IMPROVEMENT_ROUNDS if len(items) > 2 else 0):
+    rounds = min(_IMPROVEMENT_ROUNDS, _IMPROVEMENT_COMPARISONS // (len(items) ** 2)) if len(items) > 2 else 0
+    for _ in range(rounds):
         if best_size <= bound:
             break
         order = list(best_order)
