@@ -8,6 +8,7 @@ import numpy as np
 
 from utvm.model.operator_types import Dequantize, Operator, Quantize
 from utvm.model.tensor import Array, Tensor
+from utvm.operators.checks import sole_input
 from utvm.operators.kernel import Kernel
 from utvm.operators.kernel_builder import KernelBuilder
 from utvm.operators.rule import OperatorRule, TensorType, require
@@ -24,9 +25,7 @@ class QuantizeRule(OperatorRule[Quantize]):
     """float32 to int8 or uint8, any shape."""
 
     def infer(self, operator: Quantize, inputs: tuple[Tensor, ...]) -> tuple[TensorType, ...]:
-        require(len(inputs) == 1, operator, f"takes one input, not {len(inputs)}")
-        (source,) = inputs
-        require(source.dtype == "float32", operator, f"input {source} must be float32")
+        source = sole_input(operator, inputs, "float32")
         require(operator.output_dtype in ("int8", "uint8"), operator, f"cannot give {operator.output_dtype}")
         _require_quantization(operator, operator.scale, operator.zero_point, operator.output_dtype)
         return (TensorType(source.shape, operator.output_dtype),)
@@ -68,9 +67,7 @@ class DequantizeRule(OperatorRule[Dequantize]):
     """
 
     def infer(self, operator: Dequantize, inputs: tuple[Tensor, ...]) -> tuple[TensorType, ...]:
-        require(len(inputs) == 1, operator, f"takes one input, not {len(inputs)}")
-        (source,) = inputs
-        require(source.dtype in ("int8", "uint8", "int16"), operator, f"input {source} must be int8, uint8 or int16")
+        source = sole_input(operator, inputs, "int8", "uint8", "int16")
         _require_quantization(operator, operator.scale, operator.zero_point, source.dtype)
         return (TensorType(source.shape, "float32"),)
 

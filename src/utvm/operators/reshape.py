@@ -6,6 +6,7 @@ import math
 
 from utvm.model.operator_types import Reshape
 from utvm.model.tensor import Array, Tensor
+from utvm.operators.checks import sole_input
 from utvm.operators.kernel import Kernel
 from utvm.operators.kernel_builder import KernelBuilder
 from utvm.operators.rule import OperatorRule, TensorType, require
@@ -15,8 +16,7 @@ class ReshapeRule(OperatorRule[Reshape]):
     """A tensor of any dtype; the order of its elements stays."""
 
     def infer(self, operator: Reshape, inputs: tuple[Tensor, ...]) -> tuple[TensorType, ...]:
-        require(len(inputs) == 1, operator, f"takes one input, not {len(inputs)}")
-        (source,) = inputs
+        source = sole_input(operator, inputs)
         require(all(extent > 0 for extent in operator.shape), operator, f"shape {operator.shape} is not positive")
         require(
             math.prod(operator.shape) == source.element_count,

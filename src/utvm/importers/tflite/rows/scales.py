@@ -11,6 +11,9 @@ from utvm.model.tensor import Tensor
 # A centred byte has 9 bits and a sign: shifted left any further, it would leave 32 bits.
 LARGEST_RATIO = float(1 << 22)
 
+# Between these, no product or quotient of two scales leaves float32.
+SMALLEST_SCALE, LARGEST_SCALE = 2.0**-60, 2.0**60
+
 
 def byte_quantization(node: Node, tensor: Tensor) -> Quantization:
     """The per-tensor quantization of an int8 or uint8 tensor, whose zero point its dtype can store."""
@@ -19,6 +22,8 @@ def byte_quantization(node: Node, tensor: Tensor) -> Quantization:
     limits = np.iinfo(tensor.dtype)
     if not limits.min <= quantization.zero_point <= limits.max:
         raise node.malformed(f"zero point {quantization.zero_point} of {tensor} is not {tensor.dtype}")
+    if not SMALLEST_SCALE <= quantization.scale <= LARGEST_SCALE:
+        raise Unsupported(f"scale {quantization.scale:g} of {tensor.name} is outside 2**-60 ... 2**60")
     return quantization
 
 
