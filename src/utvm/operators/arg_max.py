@@ -32,10 +32,11 @@ class ArgMaxRule(OperatorRule[ArgMax]):
         outer, count = math.prod(shape[: operator.axis]), shape[operator.axis]
         inner = inputs[0].element_count // (outer * count)
         with KernelBuilder("arg_max", operator) as k:
-            x = k.input("input", inputs[0], (outer, count, inner))
+            # A single element is the largest whatever it is, and a parameter that is not read would be a warning.
+            x = k.input("input", inputs[0], (outer, count, inner)) if count > 1 else None
             out = k.output("output", outputs[0], (outer, inner))
             with k.loops(row=outer, column=inner) as (row, column):
-                if count == 1:
+                if x is None:
                     k.store(out, [row, column], k.literal(0, operator.output_dtype))
                 else:
                     largest = k.local("largest", k.wide(x[row, 0, column]))
