@@ -1,0 +1,108 @@
+"""`utvm run`: a model's answer from a board."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from utvm.cli.boundary import EXIT_DONE, EXIT_FAILED
+from utvm.cli.options import (
+    board_option,
+    debug_option,
+    json_option,
+    model_argument,
+    toolchain_option,
+    verbose_option,
+)
+from utvm.cli.services import Services, ToolchainChoice
+
+_FILE = click.Path(path_type=Path)
+_EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command("run", short_help="Run a model on a board and show its answer, cycles and memory.")
+@model_argument
+@board_option
+@click.option("--via", type=click.Choice(["virtual"]), default="virtual", show_default=True, help="Way to the board.")
+@click.option(
+    "-i",
+    "--input",
+    "files",
+    type=_EXISTING_FILE,
+    multiple=True,
+    help="A .npy file per model input, in order, or one .npz; stored integers or float32, one input or N of them.",
+)
+@click.option("--random", "random_runs", type=click.IntRange(min=1), help="Run on so many random inputs.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of random inputs.")
+@click.option("-o", "--output", type=_FILE, help="Write the outputs to this .npy (several outputs: .npz) file.")
+@click.option("--check", is_flag=True, help="Compare every element with the reference; exit 1 if any differs.")
+@click.option("--reference", type=_EXISTING_FILE, help="The model file of a saved program, for --check.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="Longest time for one run, in seconds.",
+)
+@toolchain_option
+@verbose_option
+@json_option
+@debug_option
+@click.pass_obj
+def command(
+    services: Services,
+    model: Path,
+    board: str | None,
+    via: str,
+    files: tuple[Path, ...],
+    random_runs: int | None,
+    seed: int,
+    output: Path | None,
+    check: bool,
+    reference: Path | None,
+    timeout_s: float,
+    toolchain: ToolchainChoice,
+    verbose: bool,
+    as_json: bool,
+) -> int:
+    """Run MODEL on a board: a .tflite file, or a folder saved by `utvm compile -o`, which runs as it is.
+
+    Without --input, one random input.
+    """  # fmt: skip
+    from utvm.cli.arrays import check_output_path, read_inputs, write_outputs
+    from utvm.cli.execution import execute, references
+    from utvm.cli.model_argument import load_or_compile, reference_model
+    from utvm.cli.output import emit_json, emit_text, note
+    from utvm.cli.progress import open_progress
+    from utvm.report.check import NUMPY_REFERENCE, compare_runs
+    from utvm.report.json import run_json
+    from utvm.report.run import run_report
+    from utvm.report.text.run import run_text
+
+    with open_progress(verbose) as progress:
+        loaded = load_or_compile(model, board, progress.stage)
+        if output is not None:
+            check_output_path(output, loaded.program.outputs)
+        inputs = read_inputs(loaded.program, files, random_runs, seed)
+        truth = reference_model(loaded, reference, progress.stage) if check else None
+        done = execute(
+            services.open_session, loaded.program, loaded.board, inputs.runs, toolchain, timeout_s, progress
+        )  # fmt: skip
+        checked = None
+        if truth is not None:
+            checked = compare_runs(references(truth, inputs.runs, progress), done.outputs, NUMPY_REFERENCE)
+    report = run_report(
+        loaded.program, loaded.board, done.sizes, done.compiler, done.runs, inputs.source, checked, via
+    )  # fmt: skip
+    if output is not None:
+        write_outputs(output, done.outputs)
+    if as_json:
+        emit_json(run_json(report))
+    else:
+        emit_text(*run_text(report))
+    if checked is not None and checked.mismatches:
+        note(f"error: the board's answer differs from the reference: {checked}")
+        return EXIT_FAILED
+    return EXIT_DONE

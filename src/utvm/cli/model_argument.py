@@ -1,0 +1,75 @@
+"""The MODEL argument: a model file to compile, or a folder that `utvm compile -o` saved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from utvm.errors import UsageError
+
+if TYPE_CHECKING:
+    from utvm.boards import Board
+    from utvm.cli.services import Stage
+    from utvm.codegen.program import Program
+    from utvm.model import Model
+
+
+@dataclass(frozen=True)
+class LoadedProgram:
+    """A program and its board; `model` is what the program was compiled from, None for a saved one."""
+
+    program: Program
+    board: Board
+    model: Model | None
+
+
+def load_or_compile(path: Path, board_name: str | None, stage: Stage) -> LoadedProgram:
+    """Compile a model file for the board, or load a saved program, which knows its board.
+
+    Raises UsageError when there is no board, or another than the one a saved program is for.
+    """
+    from utvm.boards import load_board
+
+    if path.is_dir():
+        from utvm.codegen.program_io import load_program
+
+        stage(f"loading {path.name}")
+        program = load_program(path)
+        board = load_board(board_name or program.board)
+        if board.name != program.board:
+            raise UsageError(f"{path} was compiled for {program.board}, not for {board.name}; compile the model again")
+        return LoadedProgram(program, board, None)
+    if board_name is None:
+        raise UsageError("--board is needed to compile a model; `utvm boards` lists the boards")
+    board = load_board(board_name)
+    stage(f"reading {path.name}")
+    from utvm.compiler import compile_model, load_model
+
+    model = load_model(path)
+    stage(f"compiling {path.name} for {board.name}")
+    return LoadedProgram(compile_model(model, board), board, model)
+
+
+def reference_model(loaded: LoadedProgram, reference: Path | None, stage: Stage) -> Model:
+    """The model whose numpy reference the outputs are checked against.
+
+    Raises UsageError when a saved program comes without its model file, or with another model's.
+    """
+    if loaded.model is not None and reference is None:
+        return loaded.model
+    if reference is None:
+        raise UsageError(
+            f"a saved program does not hold its model: give the file with --reference {loaded.program.model}"
+        )
+    from utvm.compiler import load_model
+
+    stage(f"reading {reference.name}")
+    model = load_model(reference)
+    compiled_from = loaded.program.provenance.get("model_sha256")
+    if model.source_hash != compiled_from:
+        raise UsageError(
+            f"{reference} is not the file that {loaded.program.model} was compiled from: "
+            f"its SHA-256 is {model.source_hash}, not {compiled_from}"
+        )
+    return model

@@ -1,0 +1,22 @@
+"""Options that several commands share, so that they read the same everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+TOOLCHAINS = ("auto", "gcc", "zig")
+
+# The boundary reads --debug and --json from the arguments; the options make them known, wherever they stand.
+debug_option = click.option("--debug", is_flag=True, expose_value=False, help="Show a traceback when something fails.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+verbose_option = click.option("-v", "--verbose", is_flag=True, help="Say how long each stage took.")
+model_argument = click.argument("model", type=click.Path(exists=True, path_type=Path))
+board_option = click.option(
+    "-b", "--board", metavar="BOARD", help="A name that `utvm boards` lists, or the path of a .toml file."
+)
+toolchain_option = click.option(
+    "--toolchain", type=click.Choice(TOOLCHAINS), default="auto", show_default=True,
+    help="C compiler: gcc for the board, the zig that comes with pip, or gcc when found and else zig.",
+)  # fmt: skip

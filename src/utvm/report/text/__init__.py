@@ -1,0 +1,1 @@
+"""Reports as text: tables by rich, one file per report."""
