@@ -8,18 +8,23 @@ from utvm.errors import ModelError
 from utvm.model import operator_types as kinds
 from utvm.model.graph import Model, check_structure
 from utvm.model.tensor import Array
+from utvm.operators.add import AddRule
 from utvm.operators.arg_max import ArgMaxRule
 from utvm.operators.concatenation import ConcatenationRule
 from utvm.operators.conv2d import Conv2DRule
 from utvm.operators.depthwise_conv2d import DepthwiseConv2DRule
 from utvm.operators.fully_connected import FullyConnectedRule
 from utvm.operators.lookup import LookupRule
+from utvm.operators.mean import MeanRule
+from utvm.operators.mul import MulRule
 from utvm.operators.pad import PadRule
+from utvm.operators.pool2d import Pool2DRule
 from utvm.operators.quantize import DequantizeRule, QuantizeRule
 from utvm.operators.reshape import ReshapeRule
 from utvm.operators.resize_bilinear import ResizeBilinearRule
 from utvm.operators.resize_nearest import ResizeNearestRule
 from utvm.operators.rule import OperatorRule, TensorType
+from utvm.operators.softmax import SoftmaxRule
 from utvm.operators.strided_slice import StridedSliceRule
 from utvm.operators.transpose import TransposeRule
 
@@ -27,6 +32,11 @@ RULES: dict[type[kinds.Operator], OperatorRule[Any]] = {
     kinds.Conv2D: Conv2DRule(),
     kinds.DepthwiseConv2D: DepthwiseConv2DRule(),
     kinds.FullyConnected: FullyConnectedRule(),
+    kinds.Add: AddRule(),
+    kinds.Mul: MulRule(),
+    kinds.Pool2D: Pool2DRule(),
+    kinds.Mean: MeanRule(),
+    kinds.Softmax: SoftmaxRule(),
     kinds.Reshape: ReshapeRule(),
     kinds.Lookup: LookupRule(),
     kinds.Quantize: QuantizeRule(),

@@ -18,13 +18,17 @@ from utvm.importers.tflite.rows.activations import (
 )
 from utvm.importers.tflite.rows.arg_max import arg_max
 from utvm.importers.tflite.rows.convolution import conv_2d, depthwise_conv_2d
+from utvm.importers.tflite.rows.elementwise import add, multiply, subtract
 from utvm.importers.tflite.rows.fully_connected import fully_connected
 from utvm.importers.tflite.rows.join import concatenation, pack
+from utvm.importers.tflite.rows.mean import mean
 from utvm.importers.tflite.rows.pad import pad
+from utvm.importers.tflite.rows.pooling import average_pool_2d, max_pool_2d
 from utvm.importers.tflite.rows.quantize import dequantize, quantize
 from utvm.importers.tflite.rows.resize import resize_bilinear, resize_nearest
 from utvm.importers.tflite.rows.shape import expand_dims, reshape, squeeze
 from utvm.importers.tflite.rows.slicing import slice_, split, split_v, unpack
+from utvm.importers.tflite.rows.softmax import softmax
 from utvm.importers.tflite.rows.strided_slice import strided_slice
 from utvm.importers.tflite.rows.transpose import transpose
 from utvm.model.operator_types import Operator
@@ -46,6 +50,13 @@ ROWS: dict[str, Row] = {
     "DEQUANTIZE": Row(dequantize, 9),
     "EXPAND_DIMS": Row(expand_dims, 1),
     "FULLY_CONNECTED": Row(fully_connected, 14),
+    "ADD": Row(add, 5),
+    "SUB": Row(subtract, 5),
+    "MUL": Row(multiply, 7),
+    "AVERAGE_POOL_2D": Row(average_pool_2d, 3),
+    "MAX_POOL_2D": Row(max_pool_2d, 3),
+    "MEAN": Row(mean, 3),
+    "SOFTMAX": Row(softmax, 3),
     "HARD_SWISH": Row(hard_swish, 1),
     "LEAKY_RELU": Row(leaky_relu, 2),
     "LOGISTIC": Row(logistic, 3),

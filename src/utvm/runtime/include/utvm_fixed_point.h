@@ -13,6 +13,11 @@ static inline int32_t utvm_clamp(int32_t x, int32_t low, int32_t high) {
     return x < low ? low : x > high ? high : x;
 }
 
+/* sum / count, rounded to nearest, halves away from zero; |sum| + count / 2 must fit. */
+static inline int32_t utvm_rounding_divide(int32_t sum, int32_t count) {
+    return (sum > 0 ? sum + count / 2 : sum - count / 2) / count;
+}
+
 /* round(a * b / 2^31), halves up; the one product that does not fit saturates. */
 static inline int32_t utvm_doubling_high_mul(int32_t a, int32_t b) {
     if (a == INT32_MIN && b == INT32_MIN) {

@@ -54,6 +54,7 @@ def conv_2d(node: Node) -> list[Operator]:
         node.require_rank(tensor, 4)
     strides = positive_pair(node, "stride", options.StrideH(), options.StrideW())
     dilation = positive_pair(node, "dilation", options.DilationHFactor(), options.DilationWFactor())
+    _, height, width, _ = image.shape
     channels, kernel_height, kernel_width, _ = weights.shape
     input_quantization, output_quantization = node.per_tensor(image), node.per_tensor(output)
     return [
@@ -62,7 +63,7 @@ def conv_2d(node: Node) -> list[Operator]:
             inputs=(image.name, weights.name, bias_of(node, 2, channels)),
             outputs=(output.name,),
             strides=strides,
-            padding=padding_of(options.Padding(), image.shape[1:3], (kernel_height, kernel_width), strides, dilation),
+            padding=padding_of(options.Padding(), (height, width), (kernel_height, kernel_width), strides, dilation),
             dilation=dilation,
             input_zero_point=input_quantization.zero_point,
             requantization=per_channel_requantization(
@@ -83,10 +84,11 @@ def depthwise_conv_2d(node: Node) -> list[Operator]:
         node.require_rank(tensor, 4)
     strides = positive_pair(node, "stride", options.StrideH(), options.StrideW())
     dilation = positive_pair(node, "dilation", options.DilationHFactor(), options.DilationWFactor())
+    _, height, width, image_channels = image.shape
     _, kernel_height, kernel_width, channels = weights.shape
-    depth_multiplier, remainder = divmod(channels, image.shape[3])
+    depth_multiplier, remainder = divmod(channels, image_channels)
     if remainder:
-        raise node.malformed(f"{channels} filters are no multiple of {image.shape[3]} channels")
+        raise node.malformed(f"{channels} filters are no multiple of {image_channels} channels")
     input_quantization, output_quantization = node.per_tensor(image), node.per_tensor(output)
     return [
         DepthwiseConv2D(
@@ -94,7 +96,7 @@ def depthwise_conv_2d(node: Node) -> list[Operator]:
             inputs=(image.name, weights.name, bias_of(node, 2, channels)),
             outputs=(output.name,),
             strides=strides,
-            padding=padding_of(options.Padding(), image.shape[1:3], (kernel_height, kernel_width), strides, dilation),
+            padding=padding_of(options.Padding(), (height, width), (kernel_height, kernel_width), strides, dilation),
             dilation=dilation,
             depth_multiplier=depth_multiplier,
             input_zero_point=input_quantization.zero_point,

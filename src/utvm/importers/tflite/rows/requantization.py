@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from utvm.importers.tflite.node import Unsupported
@@ -16,6 +17,8 @@ def double_rounding(reals: Sequence[float]) -> Requantization:
 
     Raises Unsupported for a factor of 2**30 or more, where LiteRT's shift leaves the register.
     """
+    if not all(math.isfinite(real) for real in reals):
+        raise Unsupported("a scale factor is not finite")
     pairs = [quantize_multiplier(real) for real in reals]
     if any(shift > MAX_SHIFT for _, shift in pairs):
         raise Unsupported(f"scale factor {max(reals):g} is not below 2**{MAX_SHIFT}")
