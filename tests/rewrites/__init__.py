@@ -1,0 +1,1 @@
+"""Rewrites: the structure they leave, the bytes they must not change."""
