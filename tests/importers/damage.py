@@ -35,11 +35,11 @@ def conv_model(
     x: dict[str, Any] | None = None,
     w: dict[str, Any] | None = None,
     y: dict[str, Any] | None = None,
-    **options: Any,
+    options: dict[str, Any] | None = None,
 ) -> bytes:
     """The model of `conv_builder` with options of its one operator."""
     builder, tensors = conv_builder(x, w, y)
-    builder.operator("CONV_2D", tensors[:3], tensors[3:], {"StrideH": 1, "StrideW": 1, **options})
+    builder.operator("CONV_2D", tensors[:3], tensors[3:], {"StrideH": 1, "StrideW": 1, **(options or {})})
     builder.output(tensors[3])
     return builder.finish()
 

@@ -218,9 +218,9 @@ class _Reader:
         """The constant, read-only; tensors that share a buffer share its memory. None for an activation."""
         if not 0 <= index < self._root.BuffersLength():
             raise self._file.corrupted(f"{where} names buffer {index}, there are {self._root.BuffersLength()}")
+        buffer = self._file.table(self._root.Buffers, f"buffer {index} of {where}", index)
         if index == 0:  # by convention the empty one
             return None
-        buffer = self._file.table(self._root.Buffers, f"buffer {index} of {where}", index)
         if buffer.Offset() > 1 or buffer.Size() > 1:
             raise self._file.error(
                 f"{where}: its data lies behind the flatbuffer, which is not supported;"
