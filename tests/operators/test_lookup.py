@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.kernels.host import run_kernels
 from tests.litert import ModelBuilder
 from tests.operators.cases import Case, compare, compare_all
 from utvm.errors import ImportModelError, ModelError, UnsupportedModelError
@@ -79,8 +80,6 @@ def test_int8_to_uint8_is_a_flip_of_the_sign_bit() -> None:
 
 
 def test_a_table_in_place_gives_the_same() -> None:
-    from tests.kernels.host import run_kernels
-
     model = import_tflite(_model("TANH", ("int8", 0.02, 5), ("int8", 1 / 128, 0)), "tanh")
     in_place = replace(model, operators=(replace(model.operators[0], in_place=0),))
     x = EVERY_BYTE.view(np.int8).reshape(2, 128)
