@@ -87,6 +87,9 @@ def requantize(x: Int64Array, requantization: Requantization) -> Int64Array:
     """Scale accumulators; per-channel multipliers apply along the last axis."""
     multipliers = np.array(requantization.multipliers, dtype=np.int64)
     shifts = np.array(requantization.shifts, dtype=np.int64)
+    if len(multipliers) == 1:
+        # Of no axis, so that a scalar stays one.
+        multipliers, shifts = multipliers.reshape(()), shifts.reshape(())
     return _MULTIPLY[requantization.rounding](x, multipliers, shifts)
 
 

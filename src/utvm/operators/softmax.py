@@ -18,9 +18,11 @@ from utvm.operators.rule import OperatorRule, TensorType, inputs_like_output, re
 
 INPUT_INTEGER_BITS = 5
 SUM_INTEGER_BITS = 12
-# Exponentials are at most 1. (LiteRT stops the process where a sum reaches 512; ours goes on.)
+# Exponentials are at most 1.
 MAX_CLASSES = (1 << SUM_INTEGER_BITS) - 1
 OUTPUT_BITS = 8
+# Where the sum reaches 512 every probability rounds to 0. (LiteRT stops the process there.)
+SUM_OF_NOTHING = 512 << (31 - SUM_INTEGER_BITS)
 
 
 class SoftmaxRule(OperatorRule[Softmax]):
@@ -47,6 +49,7 @@ class SoftmaxRule(OperatorRule[Softmax]):
         exps = table[below]
         total = rounding_shift_right(exps, SUM_INTEGER_BITS).sum(axis=-1, keepdims=True)
         scale, exponent = reciprocal(total)
+        scale = np.where(total < SUM_OF_NOTHING, scale, 0)
         shift = np.minimum(exponent + 31 - OUTPUT_BITS, 31)
         probabilities = rounding_shift_right(doubling_high_mul(exps, scale), shift)
         return (np.clip(probabilities - 128, -128, 127).astype(np.int8),)
@@ -73,7 +76,8 @@ class SoftmaxRule(OperatorRule[Softmax]):
                 with k.loop("i", 0, classes) as i:
                     below = k.minimum(largest.value - k.wide(x[row, i]), len(table) - 1)
                     total.add(k.call("utvm_rounding_shift_right", exps[below], SUM_INTEGER_BITS))
-                scale = k.local("scale", k.call("utvm_reciprocal", total.value))
+                reciprocal_of_sum = k.call("utvm_reciprocal", total.value)
+                scale = k.local("scale", k.select(total.value < SUM_OF_NOTHING, reciprocal_of_sum, 0))
                 zeros = k.call("utvm_leading_zeros", k.cast("uint32", total.value))
                 shift = k.local("shift", k.minimum(SUM_INTEGER_BITS + 31 - OUTPUT_BITS - zeros, 31))
                 with k.loop("i", 0, classes) as i:

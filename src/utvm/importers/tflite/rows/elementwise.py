@@ -31,8 +31,8 @@ def _sum(node: Node, activation: int, subtract: bool) -> list[Operator]:
     a, b, output = _operands(node)
     quantizations = node.per_tensor(a), node.per_tensor(b)
     output_quantization = node.per_tensor(output)
-    # Inputs are brought to twice the larger scale, and from there to the output's. LiteRT does so in float32.
-    twice_largest = float(np.float32(2 * max(each.scale for each in quantizations)))
+    # Inputs are brought to twice the larger scale, and from there to the output's. (LiteRT doubles a float32, exactly.)
+    twice_largest = 2 * max(each.scale for each in quantizations)
     return [
         Add(
             name=node.name,
