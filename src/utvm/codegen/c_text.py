@@ -10,7 +10,7 @@ import numpy as np
 from utvm.model.tensor import Array
 
 C_TYPES = {
-    "bool": "bool",
+    "bool": "uint8_t",
     "int8": "int8_t",
     "uint8": "uint8_t",
     "int16": "int16_t",

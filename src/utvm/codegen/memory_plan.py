@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from utvm.errors import OutOfMemoryError
 
-ALIGNMENT_BYTES = 4
+# Enough for every dtype, int64 included.
+ALIGNMENT_BYTES = 8
 _IMPROVEMENT_ROUNDS = 300
 # A round compares every pair of items: very long models get fewer rounds, so that planning stays a matter of seconds.
 _IMPROVEMENT_COMPARISONS = 30_000_000

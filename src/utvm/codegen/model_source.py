@@ -11,7 +11,7 @@ HEADER_NAMES = ("utvm_fixed_point.h", "utvm_minmax.h")
 
 
 def source_files(program: Program) -> dict[str, str]:
-    """File name to C text. They need no heap, no stdio and no libm, and no other file unless UTVM_PROFILE is defined."""
+    """File name to C text. They need no heap, stdio or libm, and no other file unless UTVM_PROFILE is defined."""
     include = resources.files("utvm") / "runtime" / "include"
     headers = {name: (include / name).read_text(encoding="utf-8") for name in HEADER_NAMES}
     return headers | {
@@ -59,7 +59,6 @@ def _kernels_header(program: Program) -> str:
 
 def _kernels(program: Program) -> str:
     out = _begin(program, "Kernels")
-    out.line("#include <stdbool.h>")
     out.line("#include <stdint.h>")
     out.line()
     out.line('#include "kernels.h"')
@@ -74,15 +73,11 @@ def _constants_header(program: Program) -> str:
     out.line("#include <stdint.h>")
     out.line()
     for constant in program.constants:
-        c_type = C_TYPES[_stored_dtype(constant.data.dtype.name)]
+        c_type = C_TYPES[constant.data.dtype.name]
         out.line(f"extern const {c_type} {constant.symbol}[{max(constant.data.size, 1)}];")
     out.line()
     out.line("#endif")
     return out.text()
-
-
-def _stored_dtype(dtype: str) -> str:
-    return "uint8" if dtype == "bool" else dtype
 
 
 def _constants(program: Program) -> str:
@@ -90,10 +85,11 @@ def _constants(program: Program) -> str:
     out.line('#include "constants.h"')
     for constant in program.constants:
         shape = "x".join(str(extent) for extent in constant.data.shape) or "1"
-        c_type = C_TYPES[_stored_dtype(constant.data.dtype.name)]
+        c_type = C_TYPES[constant.data.dtype.name]
         out.line()
         out.comment([f"{constant.role} of {constant.owner}: {constant.data.dtype.name} {shape}"])
-        declaration = f"const {c_type} {constant.symbol}[{constant.data.size}] __attribute__((aligned(4))) ="
+        alignment = max(4, constant.data.itemsize)
+        declaration = f"const {c_type} {constant.symbol}[{constant.data.size}] __attribute__((aligned({alignment}))) ="
         with out.block(declaration, "};"):
             for line in array_literal(constant.data):
                 out.line(line)
@@ -118,7 +114,7 @@ def _model_header(program: Program) -> str:
     )
     for tensor in program.tensors:
         shape = "x".join(str(extent) for extent in tensor.shape) or "1"
-        pointer = f"({C_TYPES[_stored_dtype(tensor.dtype)]} *){_address(tensor.region, tensor.offset)}"
+        pointer = f"({C_TYPES[tensor.dtype]} *){_address(tensor.region, tensor.offset)}"
         out.line(f"#define T_{tensor.symbol} ({pointer}) /* {tensor.dtype} {shape} */")
     out.line()
     for kind, names in (("input", program.inputs), ("output", program.outputs)):
