@@ -6,35 +6,31 @@ from pathlib import Path
 
 import pytest
 
+from tests.models import benchmark_model
 from tests.rewrites.graphs import assert_same_bytes
 from utvm.boards import load_board
 from utvm.codegen.lifetimes import find_lifetimes
 from utvm.codegen.memory_plan import live_peak
-from utvm.compiler import compile_model, load_model
+from utvm.compiler import compile_model
 from utvm.rewrites import rewrite
 
-PEAKS = {
-    "ad01_int8.tflite": 768,
-    "pretrainedResnet_quant.tflite": 49_152,
-    "kws_ref_model.tflite": 16_000,
-    "vww_96_int8.tflite": 55_296,
-}
+PEAKS = {"ad": 768, "ic": 49_152, "kws": 16_000, "vww": 55_296}
 
 
 @pytest.mark.models
-@pytest.mark.parametrize("file", PEAKS)
-def test_the_arena_is_no_larger_than_the_fullest_call(file: str, models_dir: Path) -> None:
-    model = load_model(models_dir / file)
+@pytest.mark.parametrize("name", PEAKS)
+def test_the_arena_is_no_larger_than_the_fullest_call(name: str, models_dir: Path) -> None:
+    model = benchmark_model(models_dir, name)
     program = compile_model(model, load_board("stm32f746-disco"))
-    assert sum(program.arenas.values()) <= PEAKS[file]
-    peak, _ = live_peak(find_lifetimes(rewrite(model)).items)
-    assert sum(program.arenas.values()) == peak
+    assert sum(program.arenas.values()) <= PEAKS[name]
+    fullest, _ = live_peak(find_lifetimes(rewrite(model)).items)
+    assert sum(program.arenas.values()) == fullest
 
 
 @pytest.mark.models
-@pytest.mark.parametrize("file", PEAKS)
-def test_rewriting_keeps_the_bytes(file: str, models_dir: Path) -> None:
-    model = load_model(models_dir / file)
+@pytest.mark.parametrize("name", PEAKS)
+def test_rewriting_keeps_the_bytes(name: str, models_dir: Path) -> None:
+    model = benchmark_model(models_dir, name)
     rewritten = rewrite(model)
     assert any(getattr(operator, "input_zero_point", None) == 0 for operator in rewritten.operators)
     assert_same_bytes(model, rewritten, runs=3)

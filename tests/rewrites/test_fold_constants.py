@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.rewrites.graphs import GraphBuilder, assert_same_bytes, kinds
-from utvm.model.operator_types import Concatenation, Pad, Reshape, Transpose
+from utvm.model.operator_types import Concatenation, Pad, Padding, Reshape, Transpose
 from utvm.rewrites import fold_constants as folding
 from utvm.rewrites.fold_constants import fold_constants
 
@@ -64,3 +64,15 @@ def test_work_is_bounded_over_the_whole_model(monkeypatch: pytest.MonkeyPatch) -
     after = fold_constants(model)
     assert kinds(after) == ["Reshape", "Reshape", "Concatenation"]
     assert_same_bytes(model, after)
+
+
+def test_windows_over_implicit_padding_stay_computed() -> None:
+    g = GraphBuilder()
+    x = g.input((1, 1, 1, 2))
+    fixed = g.constant(np.ones((1, 1, 1, 2), np.int8))
+    huge = g.pool(fixed, "average", (4000, 4000), padding=Padding(3999, 0, 3999, 0), strides=(4000, 4000))
+    plain = g.pool(fixed, "average", (1, 1))
+    model = g.model(g.op(Concatenation, x, huge, plain, axis=0))
+    after = fold_constants(model)
+    assert kinds(after) == ["Pool2D", "Concatenation"]
+    assert after.operators[1].inputs[1:] == (huge, plain) and after.tensors[plain].is_constant

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from utvm.model.graph import Model
-from utvm.model.operator_types import Operator
+from utvm.model.operator_types import Operator, Padding
 from utvm.model.tensor import Tensor, constant
 from utvm.operators import rule_of
 
@@ -24,7 +24,8 @@ def fold_constants(model: Model) -> Model:
     for operator in model.operators:
         work = _work(model, operator)
         foldable = all(name in known for name in operator.inputs) and protected.isdisjoint(operator.outputs)
-        if not foldable or work > work_left or _result_bytes(model, operator) > MAX_RESULT_BYTES:
+        bounded = work <= work_left and _result_bytes(model, operator) <= MAX_RESULT_BYTES
+        if not foldable or not bounded or _pads_implicitly(operator):
             kept.append(operator)
             continue
         work_left -= work
@@ -46,6 +47,12 @@ def _work(model: Model, operator: Operator) -> int:
     inputs, outputs = model.input_tensors(operator), model.output_tensors(operator)
     elements = sum(tensor.element_count for tensor in (*inputs, *outputs))
     return elements + rule_of(operator).macs(operator, inputs, outputs)
+
+
+def _pads_implicitly(operator: Operator) -> bool:
+    """Whether the reference works on an image larger than the operands, by an amount that their sizes do not bound."""
+    padding = getattr(operator, "padding", None)
+    return isinstance(padding, Padding) and padding.any
 
 
 def _result_bytes(model: Model, operator: Operator) -> int:
