@@ -420,3 +420,15 @@ def test_deep_graph() -> None:
     start = time.process_time()
     assert len(import_tflite(data, "deep.tflite").operators) == 4000
     assert time.process_time() - start < 10
+
+
+@pytest.mark.parametrize(("operator", "options"), [("MEAN", {}), ("PAD", {}), ("TRANSPOSE", {}), ("EXPAND_DIMS", {})])
+def test_axes_are_few(operator: str, options: dict[str, Any]) -> None:
+    # Thousands of operators that name one huge list of axes would make a small file slow to read.
+    builder = ModelBuilder()
+    x = builder.input("x", (1, 8), scale=0.1)
+    y = builder.tensor("y", (1, 8), scale=0.1)
+    builder.operator(operator, [x, builder.constant("axes", np.zeros(1_000_000, np.int32))], [y], options)
+    builder.output(y)
+    message = _error(builder.finish())
+    assert f"operator 0 ({operator}, y): input 1 has 1000000 elements; at most two per axis are supported" in message

@@ -27,6 +27,8 @@ def option_integers(node: Node, options: Any, field: str) -> tuple[int, ...]:
 def constant_integers(node: Node, index: int, *dtypes: str) -> Array:
     """A constant integer input, as int64; `dtypes` are those LiteRT accepts (int32 by default)."""
     data = node.constant_input(index)
+    if data.size > 2 * MAX_RANK:  # before anything is done with what thousands of operators may name
+        raise node.malformed(f"input {index} has {data.size} elements; at most two per axis are supported")
     accepted = dtypes or ("int32",)
     if data.dtype.name not in accepted:
         raise Unsupported(f"input {index} is {data.dtype.name}; supported: {', '.join(accepted)}")

@@ -7,6 +7,7 @@ import math
 import tflite
 
 from utvm.importers.tflite.node import Node
+from utvm.importers.tflite.rows.axes import constant_integers
 from utvm.importers.tflite.rows.requantization import double_rounding
 from utvm.model.operator_types import Mean, Operator, Requantization
 
@@ -19,7 +20,7 @@ def mean(node: Node) -> list[Operator]:
         node.require_dtype(tensor, "int8")
     node.require_dtype(node.input(1), "int32")
     rank = len(source.shape)
-    listed = [int(axis) for axis in node.constant_input(1).flat] if rank else []
+    listed = [int(axis) for axis in constant_integers(node, 1).flat] if rank else []
     for axis in listed:
         if not -rank <= axis < rank:
             raise node.malformed(f"axis {axis} does not exist in {source}")
