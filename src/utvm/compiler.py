@@ -20,12 +20,13 @@ _IMPORTERS = {".tflite": "import_tflite"}
 
 def load_model(path: Path) -> Model:
     """Read a model file; the suffix says which importer."""
-    from utvm.importers.tflite import import_tflite
+    from utvm.importers.tflite import MAX_FILE_BYTES, import_tflite
 
     if path.suffix not in _IMPORTERS:
         raise UsageError(f"{path}: the suffix {path.suffix or '(none)'} is not one of {', '.join(_IMPORTERS)}")
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)  # one more, by which the importer knows a file that is too large
     except OSError as error:
         raise ImportModelError(f"{path}: cannot be read: {error.strerror}") from error
     return import_tflite(data, path.name)

@@ -1,5 +1,6 @@
 """Import of int8 .tflite files."""
 
 from utvm.importers.tflite.convert import import_tflite
+from utvm.importers.tflite.reader import MAX_FILE_BYTES
 
-__all__ = ["import_tflite"]
+__all__ = ["MAX_FILE_BYTES", "import_tflite"]
