@@ -1,0 +1,108 @@
+"""A GDB server on a TCP port: one client at a time, and the board lives on between them."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+
+from utvm.virtual_board.gdb.packets import PacketReader, frame
+from utvm.virtual_board.gdb.runner import Runner
+from utvm.virtual_board.gdb.session import PACKET_BYTES, EndSession, Session
+from utvm.virtual_board.target import DebugTarget
+
+RECEIVE_BYTES = 1 << 18
+Source = socket.socket | Runner | int
+
+
+class GdbServer:
+    """Serves a target. `lifeline` is a file descriptor whose end of file ends the server."""
+
+    def __init__(self, target: DebugTarget, listener: socket.socket, lifeline: int | None = None) -> None:
+        self._target, self._listener, self._lifeline = target, listener, lifeline
+        self._runner = Runner(target)
+
+    def serve(self) -> None:
+        """Serve clients until one kills the board or the lifeline ends."""
+        while True:
+            ready = self._wait(self._listener, self._runner)
+            if self._lifeline in ready and self._lifeline_ended():
+                return
+            if self._runner in ready:
+                self._runner.collect()  # the core stopped while nobody was attached
+            if self._listener in ready:
+                connection, _ = self._listener.accept()
+                with connection:
+                    if not self._serve_client(connection):
+                        return
+
+    def _serve_client(self, connection: socket.socket) -> bool:
+        """False when the board is to end."""
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._runner.is_running:
+            self._runner.halt()
+        self._target.attach()
+        keep_running = False
+        try:
+            return self._converse(connection)
+        except EndSession as end:
+            keep_running = end.keep_running
+            return not end.kill
+        except OSError:  # the client vanished
+            return True
+        finally:
+            if self._runner.is_running:
+                self._runner.halt()
+            self._target.detach()
+            if keep_running:
+                self._runner.resume()
+
+    def _converse(self, connection: socket.socket) -> bool:
+        reader = PacketReader(2 * PACKET_BYTES + 64)
+        last_reply = b""
+
+        def send(payload: bytes) -> None:
+            nonlocal last_reply
+            last_reply = frame(payload)
+            connection.sendall(last_reply)
+
+        session = Session(self._target, self._runner, send)
+        while True:
+            ready = self._wait(connection, self._runner, self._listener)
+            if self._lifeline in ready and self._lifeline_ended():
+                return False
+            if self._listener in ready:
+                self._listener.accept()[0].close()  # one client at a time
+            if self._runner in ready:
+                send(session.stopped(self._runner.collect()))
+            if connection not in ready:
+                continue
+            data = connection.recv(RECEIVE_BYTES)
+            if not data:
+                return True
+            for kind, payload in reader.feed(data):
+                if kind == "packet":
+                    if session.acknowledges:
+                        connection.sendall(b"+")
+                    try:
+                        reply = session.answer(payload)
+                    except EndSession as end:
+                        if not end.kill:
+                            send(b"OK")
+                        raise
+                    if reply is not None:
+                        send(reply)
+                elif kind == "interrupt":
+                    if self._runner.is_running:
+                        self._target.request_halt()
+                elif kind == "nack":
+                    connection.sendall(last_reply)
+                elif session.acknowledges:
+                    connection.sendall(b"-")
+
+    def _wait(self, *sources: Source) -> list[Source]:
+        watched: list[Source] = [*sources, self._lifeline] if self._lifeline is not None else list(sources)
+        return list(select.select(watched, [], [])[0])
+
+    def _lifeline_ended(self) -> bool:
+        return self._lifeline is not None and not os.read(self._lifeline, 4096)

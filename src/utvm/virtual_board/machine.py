@@ -1,0 +1,340 @@
+"""The machine: one board's core, memories and peripheral bus, run under a debugger's control."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from unicorn import unicorn_const as uc_const
+
+from utvm.boards import Board
+from utvm.virtual_board import faults
+from utvm.virtual_board import system_control as scs
+from utvm.virtual_board.engine import PERIPHERAL_BUS_ADDR, PERIPHERAL_BUS_BYTES, Engine, EngineStop, Stop, Trap
+from utvm.virtual_board.exceptions import BUS_FAULT, CFSR_UNSTKERR, HARD_FAULT, SVCALL, SYSTICK, ExceptionModel, Lockup
+from utvm.virtual_board.faults import Fault, fault_of
+from utvm.virtual_board.memory import Memory, MemoryFault
+from utvm.virtual_board.system_control import SystemControl
+from utvm.virtual_board.target import StopEvent, StopKind
+
+WATCHPOINTS = 4
+BASEPRI_POLL_CYCLES = 256
+THUMB = 1 << 24
+STACKING_FAULT = Fault(
+    BUS_FAULT, CFSR_UNSTKERR, faults.VC_INTERR, StopKind.BUS_FAULT, "exception return: no stack there"
+)
+
+
+class Machine:
+    """A DebugTarget that emulates a board. Halted in reset when new."""
+
+    def __init__(self, board: Board) -> None:
+        self.board = board
+        self.memory = Memory(board.regions)
+        self.engine = Engine(board.core, self.memory, self._read_peripheral, self._write_peripheral)
+        self.control = SystemControl(board.core, board.region(board.placement.code).base_addr, self)
+        self.exceptions = ExceptionModel(board.core.name, self.engine, self.memory, self.control)
+        self._breakpoints: set[int] = set()
+        self._exits: set[int] = set()
+        self._watchpoints: dict[int, tuple[int, int, str]] = {}
+        self._systick_due: int | None = None
+        self._reset_requested = False
+        self._woken = threading.Event()
+        self.reset()
+
+    @property
+    def register_names(self) -> Sequence[str]:
+        """Core registers, then those of the floating-point unit where there is one, then the special ones."""
+        general = [f"r{number}" for number in range(13)] + ["sp", "lr", "pc", "xpsr"]
+        fpu = [f"d{number}" for number in range(16)] + ["fpscr"] if self.board.core.fpu else []
+        masks = ["basepri", "faultmask"] if self.control.is_mainline else []
+        return [*general, *fpu, "msp", "psp", "primask", *masks, "control"]
+
+    @property
+    def cycles(self) -> int:
+        """Cycles since power-up."""
+        return self.engine.cycles
+
+    @property
+    def instructions(self) -> int:
+        """Instructions executed since power-up."""
+        return self.engine.instructions
+
+    def read_register(self, name: str) -> int:
+        """A register's value, unsigned."""
+        return self.engine.read(name)
+
+    def write_register(self, name: str, value: int) -> None:
+        """Set a register. A new PC continues in Thumb state, as a debugger expects."""
+        self.engine.write(name, value | 1 if name == "pc" else value)
+
+    def read_memory(self, addr: int, size_bytes: int) -> bytes:
+        """Bytes of memory, or of the private peripheral bus; MemoryFault where there is neither."""
+        offset = addr - PERIPHERAL_BUS_ADDR
+        if not 0 <= offset < PERIPHERAL_BUS_BYTES:
+            return self.memory.read(addr, size_bytes)
+        first = offset & ~3
+        words = range(first, min(offset + size_bytes + 3 & ~3, PERIPHERAL_BUS_BYTES), 4)
+        data = b"".join(self.control.read(word, 4).to_bytes(4, "little") for word in words)
+        return data[offset - first : offset - first + size_bytes]
+
+    def write_memory(self, addr: int, data: bytes) -> None:
+        """Store bytes into memory, flash too, or the private peripheral bus; MemoryFault where there is neither."""
+        offset = addr - PERIPHERAL_BUS_ADDR
+        if not 0 <= offset < PERIPHERAL_BUS_BYTES:
+            self.memory.write(addr, data)
+            self.engine.code_written(addr, len(data))
+            return
+        with self.control.debugger_access():
+            while data:
+                size = next(size for size in (4, 2, 1) if size <= len(data) and offset % size == 0)
+                self.control.write(offset, size, int.from_bytes(data[:size], "little"))
+                offset, data = offset + size, data[size:]
+
+    def set_breakpoint(self, addr: int) -> None:
+        """Halt before the instruction at an address; bit 0 does not matter."""
+        self._breakpoints.add(addr & ~1)
+
+    def clear_breakpoint(self, addr: int) -> None:
+        """Remove a breakpoint, if there is one."""
+        self._breakpoints.discard(addr & ~1)
+
+    def set_watchpoint(self, addr: int, size_bytes: int, access: str) -> bool:
+        """Halt at a "read", "write" or any "access" of a range; False if all comparators are taken."""
+        free = [index for index in range(WATCHPOINTS) if index not in self._watchpoints]
+        if (addr, size_bytes, access) in self._watchpoints.values():
+            return True
+        if not free:
+            return False
+        self._watchpoints[free[0]] = (addr, size_bytes, access)
+        self.engine.set_watchpoint(free[0], addr, size_bytes, reads=access != "write", writes=access != "read")
+        return True
+
+    def clear_watchpoint(self, addr: int, size_bytes: int, access: str) -> None:
+        """Remove a watchpoint, if there is one."""
+        for index, watched in list(self._watchpoints.items()):
+            if watched == (addr, size_bytes, access):
+                del self._watchpoints[index]
+                self.engine.clear_watchpoint(index)
+
+    def attach(self) -> None:
+        """A debugger is there: BKPT and faults halt the core from now on."""
+        self.control.attach_debugger(faults.VC_FAULTS)
+
+    def detach(self) -> None:
+        """The debugger is gone: its breakpoints are removed, and faults are taken by the firmware's handlers."""
+        self.control.detach_debugger()
+        self._breakpoints.clear()
+        for watched in list(self._watchpoints.values()):
+            self.clear_watchpoint(*watched)
+
+    def fault_registers(self) -> dict[str, int]:
+        """CFSR, HFSR, MMFAR and BFAR."""
+        offsets = {"cfsr": scs.CFSR, "hfsr": scs.HFSR, "mmfar": scs.MMFAR, "bfar": scs.BFAR}
+        return {name: self.control.read(offset, 4) for name, offset in offsets.items()}
+
+    def request_halt(self) -> None:
+        """Make `resume` return within one basic block; callable from any thread."""
+        self.engine.request_stop()
+        self._woken.set()
+
+    def forget_halt_request(self) -> None:
+        """Drop a halt request that came after the core had halted by itself."""
+        self.engine.forget_stop_request()
+        self._woken.clear()
+
+    def reset(self) -> StopEvent:
+        """Reset core and peripherals; the stack pointer and PC come from the vector table at the start of the code."""
+        self.exceptions.reset()
+        self.control.reset()
+        self._reset_requested = False
+        engine = self.engine
+        engine.write("xpsr", THUMB)
+        for name in self.register_names:
+            if name != "xpsr":
+                engine.write(name, 0)
+        stack, entry = memoryview(self.memory.read(self.control.registers[scs.VTOR], 8)).cast("I")
+        engine.write("msp", stack & ~3)
+        engine.write("lr", 0xFFFF_FFFF)
+        engine.write("pc", entry)
+        self.settings_changed()
+        return StopEvent(StopKind.RESET)
+
+    def resume(self) -> StopEvent:
+        """Run until the core halts. A breakpoint at the current PC hits at once."""
+        self._set_exits(self._breakpoints)
+        with self.control.running():
+            while True:
+                self._schedule()
+                event = self._handle(self.engine.run())
+                if event is not None:
+                    return event
+
+    def step(self) -> StopEvent:
+        """Execute one instruction; interrupts wait and watchpoints are passed."""
+        pc = self.engine.read("pc")
+        self.engine.set_deadline(None)
+        self.engine.set_pending(False)
+        self._set_exits({pc + self._instruction_bytes(pc)}, stale=pc)
+        self.engine.ignore_watchpoints(True)
+        try:
+            with self.control.running():
+                stop = self.engine.run(step=True)
+                if stop.reason in (Stop.HALTED, Stop.STEPPED):
+                    return StopEvent(StopKind.STEP)
+                return self._handle(stop) or StopEvent(StopKind.STEP)
+        finally:
+            self.engine.ignore_watchpoints(False)
+
+    # What the registers of the peripheral bus ask for (system_control.CoreState).
+
+    def current_cycles(self) -> int:
+        """Cycles up to the access that is being served."""
+        return self.engine.cycles_at_access
+
+    def exception_state(self) -> int:
+        """VECTACTIVE, VECTPENDING and the pending bits of ICSR."""
+        pending = self.exceptions.pending
+        state = self.exceptions.active[-1] if self.exceptions.active else 0
+        state |= (min(pending, key=self.exceptions.priority) if pending else 0) << 12
+        for number, bit in ((2, scs.ICSR_NMI), (14, scs.ICSR_SET_PENDSV), (15, scs.ICSR_SET_SYSTICK)):
+            state |= bit if number in pending else 0
+        return state
+
+    def pend(self, number: int, pending: bool) -> None:
+        """Set or clear an exception's pending bit."""
+        (self.exceptions.pending.add if pending else self.exceptions.pending.discard)(number)
+
+    def active_bits(self) -> int:
+        """The active bits of SHCSR."""
+        bits = {4: 0, 5: 1, 6: 3, 11: 7, 14: 10, 15: 11}
+        return sum(1 << bits[number] for number in self.exceptions.active if number in bits)
+
+    def request_reset(self) -> None:
+        """AIRCR.SYSRESETREQ: the core is reset as soon as the writing instruction is done."""
+        self._reset_requested = True
+
+    def settings_changed(self) -> None:
+        """Traps follow CPACR and CCR; a deadline in the past makes a running core look at everything else."""
+        traps = [] if self.control.fpu_enabled else [Trap.FP]
+        if self.board.core.fpu != "fpv5-d16":
+            traps.append(Trap.DOUBLE)
+        if self.control.registers[scs.CCR] & scs.CCR_DIV_0_TRP:
+            traps.append(Trap.DIVIDE)
+        self.engine.set_traps(traps)
+        self.engine.set_deadline(0)
+
+    def _read_peripheral(self, offset: int, size_bytes: int) -> int:
+        return self.control.read(offset, size_bytes)
+
+    def _write_peripheral(self, offset: int, size_bytes: int, value: int) -> None:
+        self.control.write(offset, size_bytes, value)
+
+    # Running.
+
+    def _set_exits(self, addresses: set[int], stale: int | None = None) -> None:
+        fresh = (addresses - self._exits) | ({stale} if stale is not None else set())
+        if addresses != self._exits or fresh:
+            self.engine.set_exits(addresses, fresh)
+        self._exits = set(addresses)
+
+    def _instruction_bytes(self, pc: int) -> int:
+        try:
+            return 4 if self.memory.read(pc, 2)[1] >> 3 >= 0x1D else 2
+        except MemoryFault:
+            return 2
+
+    def _schedule(self) -> None:
+        """Take what can be taken now, and decide when to look again."""
+        self._note_systick()
+        self.exceptions.take_pending()
+        self._systick_due = self.control.systick.next_wrap(self.engine.cycles)
+        deadline = self._systick_due
+        if self.exceptions.pending and self.engine.read("basepri"):
+            poll = self.engine.cycles + BASEPRI_POLL_CYCLES
+            deadline = poll if deadline is None else min(deadline, poll)
+        self.engine.set_deadline(deadline)
+        masked = self.engine.read("primask") | self.engine.read("faultmask")
+        self.engine.set_pending(bool(self.exceptions.pending) and bool(masked & 1))
+
+    def _note_systick(self) -> None:
+        if self._systick_due is not None and self.engine.cycles >= self._systick_due:
+            self.exceptions.pending.add(SYSTICK)
+
+    def _handle(self, stop: EngineStop) -> StopEvent | None:
+        """What a stop means: an event for the debugger, or None after the core was set to go on."""
+        if stop.reason is Stop.HALTED:
+            if self.engine.read("pc") in self._exits:
+                return StopEvent(StopKind.BREAKPOINT)
+            return self._wait_for_interrupt()
+        if stop.reason is Stop.REQUESTED:
+            self._woken.clear()
+            return StopEvent(StopKind.INTERRUPT)
+        if stop.reason is Stop.WATCH:
+            access = "write" if stop.access == uc_const.UC_MEM_WRITE else "read"
+            return StopEvent(StopKind.WATCHPOINT, watch_addr=stop.addr, watch_access=access)
+        if stop.reason in (Stop.EVENT, Stop.PENDING, Stop.STEPPED):
+            return self._system_reset() if self._reset_requested else None
+        if stop.reason is Stop.EXCEPTION and stop.detail in (
+            faults.EXCP_SWI,
+            faults.EXCP_BKPT,
+            faults.EXCP_EXCEPTION_EXIT,
+        ):
+            return self._handle_exception(stop.detail)
+        fault = fault_of(stop, in_thumb_state=bool(self.engine.read("xpsr") & THUMB))
+        if fault is None:
+            return self._lock_up(f"the emulator gave up at {self.engine.read('pc'):#010x}: error {stop.detail}")
+        return self._take_fault(fault)
+
+    def _handle_exception(self, number: int) -> StopEvent | None:
+        pc = self.engine.read("pc")
+        if number == faults.EXCP_EXCEPTION_EXIT:
+            try:
+                valid = self.exceptions.leave(pc & ~1 | self.engine.read("xpsr") >> 24 & 1)
+            except MemoryFault:
+                return self._take_fault(STACKING_FAULT)
+            return None if valid else self._take_fault(faults.INVALID_RETURN)
+        if number == faults.EXCP_BKPT and self.control.debugger_attached:
+            return StopEvent(StopKind.BREAKPOINT, "breakpoint instruction")
+        try:
+            self.exceptions.enter(self.exceptions.escalated(SVCALL if number == faults.EXCP_SWI else HARD_FAULT), pc)
+        except Lockup:
+            return self._lock_up(f"lockup at {pc:#010x}: exception {number} in a fault handler")
+        return None
+
+    def _take_fault(self, fault: Fault) -> StopEvent | None:
+        registers, pc = self.control.registers, self.engine.read("pc")
+        if self.control.is_mainline:
+            registers[scs.CFSR] |= fault.status
+            if fault.addr is not None:
+                registers[scs.BFAR] = fault.addr
+        text = f"{fault.text} at pc {pc:#010x}"
+        try:
+            number = self.exceptions.escalated(fault.number)
+            caught = fault.catch | (faults.VC_HARDERR if number == HARD_FAULT else 0)
+            if registers[scs.DEMCR] & caught and self.control.debugger_attached:
+                return StopEvent(fault.kind, text)
+            self.exceptions.enter(number, pc)
+        except Lockup:
+            return self._lock_up(f"lockup: {text}, in a fault handler or without one")
+        return None
+
+    def _lock_up(self, message: str) -> StopEvent:
+        self.control.is_locked_up = True
+        return StopEvent(StopKind.LOCKUP, message)
+
+    def _system_reset(self) -> StopEvent | None:
+        catch = self.control.registers[scs.DEMCR] & faults.VC_CORERESET
+        event = self.reset()
+        return event if catch and self.control.debugger_attached else None
+
+    def _wait_for_interrupt(self) -> StopEvent | None:
+        """WFI: time passes until SysTick is due; without it only the debugger can end the sleep."""
+        if self.exceptions.pending or self._reset_requested:
+            return None
+        due = self.control.systick.next_wrap(self.engine.cycles)
+        if due is not None:
+            self.engine.sleep_until(due)
+            return None
+        self._woken.wait()
+        return None
