@@ -89,38 +89,38 @@ def test_every_pair_of_values(operator: str) -> None:
     compare_all((_all_pairs(operator, *each) for each in quantizations), at_least=9, kernels=9)
 
 
-@pytest.mark.parametrize("operator", OPERATORS)
-@pytest.mark.parametrize("other", [(2, 3, 4), (4,), (1, 3, 1)])
-@pytest.mark.parametrize("taken", [0, 1])
-def test_kernels_may_overwrite_an_operand(operator: str, other: tuple[int, ...], taken: int) -> None:
-    shapes = [other, other]
-    shapes[taken] = (2, 3, 4)
+def _agreed(operator: str, shapes: Sequence[tuple[int, ...]]) -> Agreed:
+    """A model of one operator; a single shape makes one tensor both operands."""
     rng = np.random.default_rng(17)
     builder = ModelBuilder()
     operands = [builder.input(f"x{index}", shape, scale=0.5, zero_point=index) for index, shape in enumerate(shapes)]
-    y = builder.tensor("y", (2, 3, 4), scale=0.75)
-    builder.operator(operator, operands, [y], {})
+    y = builder.tensor("y", np.broadcast_shapes(*shapes), scale=0.75)
+    builder.operator(operator, [operands[0], operands[-1]], [y], {})
     builder.output(y)
-    agreed = compare(builder.finish(), [int8_array(rng, shape) for shape in shapes], operator)
+    agreed = compare(builder.finish(), [int8_array(rng, shape) for shape in shapes], f"{operator} of {shapes}")
     assert agreed is not None
-    (only,) = agreed.model.operators
-    inputs, outputs = agreed.model.input_tensors(only), agreed.model.output_tensors(only)
-    assert taken in rule_of(only).in_place_inputs(only, inputs, outputs)
-    model = agreed.model.with_operators((replace(only, in_place=taken),))
-    compare_kernels([Agreed(model, agreed.inputs, agreed.outputs, f"{operator} in place")])
+    return agreed
+
+
+def test_kernels_may_overwrite_an_operand_that_is_not_repeated() -> None:
+    whole = (2, 3, 4)
+    in_place = []
+    for operator in OPERATORS:
+        for shapes in ([whole], [whole, whole], [whole, (4,)], [(1, 3, 1), whole], [whole, (2, 1, 4)]):
+            agreed = _agreed(operator, shapes)
+            (only,) = agreed.model.operators
+            inputs, outputs = agreed.model.input_tensors(only), agreed.model.output_tensors(only)
+            taken = rule_of(only).in_place_inputs(only, inputs, outputs)
+            assert taken == tuple(index for index, tensor in enumerate(inputs) if tensor.shape == whole)
+            for index in taken:
+                model = agreed.model.with_operators((replace(only, in_place=index),))
+                in_place.append(replace(agreed, model=model, label=f"{agreed.label} over {index}"))
+    assert len(in_place) == 21
+    compare_kernels(in_place)
 
 
 def test_a_tensor_may_be_both_operands() -> None:
-    for operator in OPERATORS:
-        builder = ModelBuilder()
-        x = builder.input("x", (3, 5), scale=0.5, zero_point=4)
-        y = builder.tensor("y", (3, 5), scale=0.75)
-        builder.operator(operator, [x, x], [y], {})
-        builder.output(y)
-        agreed = compare(builder.finish(), [int8_array(np.random.default_rng(1), (3, 5))], operator)
-        assert agreed is not None
-        in_place = agreed.model.with_operators((replace(agreed.model.operators[0], in_place=0),))
-        compare_kernels([agreed, replace(agreed, model=in_place)])
+    compare_kernels([_agreed(operator, [(3, 5)]) for operator in OPERATORS])
 
 
 def test_repeated_axes_merge() -> None:

@@ -88,10 +88,14 @@ class DepthwiseConv2D(Operator):
 
 @dataclass(frozen=True, kw_only=True)
 class TransposeConv2D(Operator):
-    """inputs: image NHWC int8, weights OHWI int8, bias O int32. output: NHWC int8; padding crops the output."""
+    """inputs: image NHWC int8, weights OHWI int8, bias O int32. output: NHWC int8 of `size` (height, width).
 
+    Pixel (y, x) adds its window to the output from (y * strides[0] - crop[0], x * strides[1] - crop[1]) on.
+    """
+
+    size: tuple[int, int]
     strides: tuple[int, int]
-    padding: Padding
+    crop: tuple[int, int]
     input_zero_point: int
     requantization: Requantization
     output_zero_point: int

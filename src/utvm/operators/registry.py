@@ -27,10 +27,12 @@ from utvm.operators.rule import OperatorRule, TensorType
 from utvm.operators.softmax import SoftmaxRule
 from utvm.operators.strided_slice import StridedSliceRule
 from utvm.operators.transpose import TransposeRule
+from utvm.operators.transpose_conv2d import TransposeConv2DRule
 
 RULES: dict[type[kinds.Operator], OperatorRule[Any]] = {
     kinds.Conv2D: Conv2DRule(),
     kinds.DepthwiseConv2D: DepthwiseConv2DRule(),
+    kinds.TransposeConv2D: TransposeConv2DRule(),
     kinds.FullyConnected: FullyConnectedRule(),
     kinds.Add: AddRule(),
     kinds.Mul: MulRule(),

@@ -17,7 +17,7 @@ from utvm.importers.tflite.rows.activations import (
     tanh,
 )
 from utvm.importers.tflite.rows.arg_max import arg_max
-from utvm.importers.tflite.rows.convolution import conv_2d, depthwise_conv_2d
+from utvm.importers.tflite.rows.convolution import conv_2d, depthwise_conv_2d, transpose_conv
 from utvm.importers.tflite.rows.elementwise import add, multiply, subtract
 from utvm.importers.tflite.rows.fully_connected import fully_connected
 from utvm.importers.tflite.rows.join import concatenation, pack
@@ -49,6 +49,7 @@ ROWS: dict[str, Row] = {
     "DEPTHWISE_CONV_2D": Row(depthwise_conv_2d, 6),
     "DEQUANTIZE": Row(dequantize, 9),
     "EXPAND_DIMS": Row(expand_dims, 1),
+    "TRANSPOSE_CONV": Row(transpose_conv, 5),
     "FULLY_CONNECTED": Row(fully_connected, 14),
     "ADD": Row(add, 5),
     "SUB": Row(subtract, 5),

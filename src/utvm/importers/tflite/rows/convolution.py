@@ -1,4 +1,4 @@
-"""CONV_2D, DEPTHWISE_CONV_2D."""
+"""CONV_2D, DEPTHWISE_CONV_2D, TRANSPOSE_CONV."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import tflite
 from utvm.importers.tflite.activation import clamp_of, padding_of, positive_pair
 from utvm.importers.tflite.node import Node, Unsupported, zeros
 from utvm.importers.tflite.rows.requantization import double_rounding
-from utvm.model.operator_types import Conv2D, DepthwiseConv2D, Operator, Requantization
+from utvm.model.operator_types import Conv2D, DepthwiseConv2D, Operator, Requantization, TransposeConv2D
 from utvm.model.quantization import Quantization
 from utvm.model.tensor import Tensor
+from utvm.operators.window import output_size
 
 
 def per_channel_requantization(input_: Quantization, weights: Quantization, output: Quantization) -> Requantization:
@@ -102,6 +103,43 @@ def depthwise_conv_2d(node: Node) -> list[Operator]:
             input_zero_point=input_quantization.zero_point,
             requantization=per_channel_requantization(
                 input_quantization, weights_quantization(node, weights, 3), output_quantization
+            ),
+            output_zero_point=output_quantization.zero_point,
+            clamp=clamp_of(options.FusedActivationFunction(), output_quantization),
+        )
+    ]
+
+
+def transpose_conv(node: Node) -> list[Operator]:
+    """Constant output shape, int8 weights and image, int32 bias or none."""
+    options = node.options(tflite.TransposeConvOptions)
+    weights, image, output = node.input(1), node.input(2), node.output()
+    for tensor in (image, weights, output):
+        node.require_dtype(tensor, "int8")
+        node.require_rank(tensor, 4)
+    node.require_dtype(node.input(0), "int32")
+    shape = tuple(int(extent) for extent in node.constant_input(0).flat)
+    if shape != output.shape:
+        raise node.malformed(f"{output} should have shape {list(shape)}")
+    strides = positive_pair(node, "stride", options.StrideH(), options.StrideW())
+    channels, kernel_height, kernel_width, _ = weights.shape
+    size, window = (shape[1], shape[2]), (kernel_height, kernel_width)
+    # The image must be what a convolution of the output would give; its padding is what is cropped.
+    padding = padding_of(options.Padding(), size, window, strides)
+    if output_size(*size, padding, window, strides) != image.shape[1:3] or shape[0] != image.shape[0]:
+        raise node.malformed(f"{image} cannot become {output} with strides {strides}")
+    input_quantization, output_quantization = node.per_tensor(image), node.per_tensor(output)
+    return [
+        TransposeConv2D(
+            name=node.name,
+            inputs=(image.name, weights.name, bias_of(node, 3, channels)),
+            outputs=(output.name,),
+            size=size,
+            strides=strides,
+            crop=(padding.top, padding.left),
+            input_zero_point=input_quantization.zero_point,
+            requantization=per_channel_requantization(
+                input_quantization, weights_quantization(node, weights, 0), output_quantization
             ),
             output_zero_point=output_quantization.zero_point,
             clamp=clamp_of(options.FusedActivationFunction(), output_quantization),
