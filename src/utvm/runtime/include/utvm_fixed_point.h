@@ -95,13 +95,16 @@ static inline int32_t utvm_requantize_wide(int32_t x, int64_t multiplier, int32_
         high >> 31 != 0 ? (uint64_t)1 << (32 - utvm_leading_zeros((uint32_t)(high >> 32))) : 0;
     high += ((low & 0x3FFFFF) + slack) >> 22;
     const uint64_t scaled = (high + ((uint64_t)1 << (total_shift - 1))) >> total_shift;
-    const int32_t limited = scaled > INT32_MAX ? INT32_MAX : (int32_t)scaled;
-    return x < 0 ? -limited : limited;
+    if (x < 0) {
+        return scaled > INT32_MAX ? INT32_MIN : -(int32_t)scaled;
+    }
+    return scaled > INT32_MAX ? INT32_MAX : (int32_t)scaled;
 }
 
 /*
- * 1 / x for x = sum / 2^19 >= 1, as a fraction of 31 bits in [2^30, 2^31): 1 / x ~ result * 2^-(31 +
- * exponent), where exponent = 12 - leading zeros of sum. Three Newton-Raphson steps, as gemmlowp takes them.
+ * 1 / x for x = sum / 2^19 >= 1, as a fraction of 31 bits between one half and one:
+ * 1 / x ~ result * 2^-(31 + exponent), where exponent = 12 - leading zeros of sum. Three Newton-Raphson
+ * steps, as gemmlowp takes them.
  */
 static inline int32_t utvm_reciprocal(int32_t sum) {
     const uint32_t normalised = (uint32_t)sum << utvm_leading_zeros((uint32_t)sum);
