@@ -57,8 +57,10 @@ class AddRule(OperatorRule[Add]):
 
             def compute(*values: Any) -> Any:
                 a, b = (
-                    scaler.scale((k.wide(value) - zero_point) * (1 << operator.left_shift))
-                    for scaler, value, zero_point in zip(scalers, values, operator.input_zero_points, strict=True)
+                    k.local(name, scaler.scale((k.wide(value) - zero_point) * (1 << operator.left_shift))).value
+                    for name, scaler, value, zero_point in zip(
+                        "ab", scalers, values, operator.input_zero_points, strict=True
+                    )
                 )
                 total = a - b if operator.subtract else a + b
                 return finisher.finish(total, operator.output_zero_point, operator.clamp)

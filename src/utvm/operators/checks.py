@@ -75,13 +75,13 @@ def require_accumulator(
 ) -> None:
     """Sums that fit int32 whatever the input is, as far as constants tell; `axis` is the weights' output channel."""
     reach = max(127 - input_zero_point, 128 + input_zero_point)
-    if weights.data is None:
-        taps = weights.element_count // weights.shape[axis]
-        largest = taps * reach * max(127 - weights_zero_point, 128 + weights_zero_point)
-    else:
+    taps = weights.element_count // weights.shape[axis]
+    sums = np.array(taps * reach * max(127 - weights_zero_point, 128 + weights_zero_point))
+    biases = np.zeros(1, dtype=np.int64) if bias.data is None else np.abs(bias.data.astype(np.int64))
+    if int(sums) + int(biases.max()) >= 1 << 31 and weights.data is not None:
+        # Weights of all -128 would overflow; these may not.
         others = tuple(index for index in range(len(weights.shape)) if index != axis)
-        sums = np.abs(weights.data.astype(np.int64) - weights_zero_point).sum(axis=others) * reach
-        if bias.data is not None:
-            sums = sums + np.abs(bias.data.astype(np.int64))
-        largest = int(sums.max())
+        centred = np.abs(weights.data.astype(np.int16) - np.int16(weights_zero_point))
+        sums = centred.sum(axis=others, dtype=np.int64) * reach
+    largest = int((sums + biases).max())
     require(largest < 1 << 31, operator, f"its sums can reach {largest}, which an int32 accumulator does not hold")

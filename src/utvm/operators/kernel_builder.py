@@ -234,7 +234,7 @@ class Requantizer:
         self, accumulator: Expression, zero_point: int, clamp: tuple[int, int], channel: Expression = 0
     ) -> Expression:
         """The int8 output: scaled, zero point added, clamped (before the addition, which therefore cannot overflow)."""
-        scaled = self.scale(accumulator, channel)
+        scaled = self._builder.local("scaled", self.scale(accumulator, channel)).value
         # A call, lest a clamp to a single value be folded, which would leave the accumulator unused.
         limited = self._builder.call("utvm_clamp", scaled, clamp[0] - zero_point, clamp[1] - zero_point)
         return self._builder.cast("int8", limited + zero_point)

@@ -13,7 +13,7 @@ from utvm.model.operator_types import Softmax
 from utvm.model.tensor import Array, Tensor
 from utvm.operators.checks import sole_input
 from utvm.operators.kernel import Kernel
-from utvm.operators.kernel_builder import KernelBuilder
+from utvm.operators.kernel_builder import Expression, KernelBuilder, Scalar
 from utvm.operators.rule import OperatorRule, TensorType, inputs_like_output, require
 
 INPUT_INTEGER_BITS = 5
@@ -74,18 +74,26 @@ class SoftmaxRule(OperatorRule[Softmax]):
                     largest.set(k.maximum(largest.value, k.wide(x[row, i])))
                 total = k.local("sum", 0)
                 with k.loop("i", 0, classes) as i:
-                    below = k.minimum(largest.value - k.wide(x[row, i]), len(table) - 1)
-                    total.add(k.call("utvm_rounding_shift_right", exps[below], SUM_INTEGER_BITS))
+                    exponential = k.local("exponential", exps[_entry(k, largest, x[row, i], len(table))])
+                    total.add(k.call("utvm_rounding_shift_right", exponential.value, SUM_INTEGER_BITS))
                 reciprocal_of_sum = k.call("utvm_reciprocal", total.value)
                 scale = k.local("scale", k.select(total.value < SUM_OF_NOTHING, reciprocal_of_sum, 0))
                 zeros = k.call("utvm_leading_zeros", k.cast("uint32", total.value))
                 shift = k.local("shift", k.minimum(SUM_INTEGER_BITS + 31 - OUTPUT_BITS - zeros, 31))
                 with k.loop("i", 0, classes) as i:
-                    below = k.minimum(largest.value - k.wide(x[row, i]), len(table) - 1)
-                    product = k.call("utvm_doubling_high_mul", exps[below], scale.value)
-                    probability = k.call("utvm_rounding_shift_right", product, shift.value)
+                    product = k.local(
+                        "product",
+                        k.call("utvm_doubling_high_mul", exps[_entry(k, largest, x[row, i], len(table))], scale.value),
+                    )
+                    probability = k.call("utvm_rounding_shift_right", product.value, shift.value)
                     k.store(out, [row, i], k.cast("int8", k.minimum(probability - 128, 127)))
         return k.finish()
+
+
+def _entry(k: KernelBuilder, largest: Scalar, value: Expression, entries: int) -> Expression:
+    """Where a value's exponential is found in the table."""
+    below = largest.value - k.wide(value)
+    return k.minimum(below, entries - 1) if entries < 256 else below
 
 
 @lru_cache(maxsize=64)
@@ -93,11 +101,13 @@ def _exponentials(multiplier: int, left_shift: int, diff_min: int) -> Int64Array
     differences = np.arange(0, max(diff_min, -255) - 1, -1, dtype=np.int64)
     scaled = doubling_high_mul(differences << left_shift, np.int64(multiplier))
     values = exp_on_negative_values(scaled)
-    return np.append(values, 0)
+    return values if len(values) == 256 else np.append(values, 0)
 
 
 def exponentials(operator: Softmax) -> Array:
-    """exp of how far an input lies below the largest, as int32 fractions of 31 bits; the last entry is 0 and stands for
-    all inputs further below."""
+    """exp of how far an input lies below the largest, as int32 fractions of 31 bits, [<= 256].
+
+    Where there are fewer than 256 entries the last one is 0 and stands for all inputs further below.
+    """
     values = _exponentials(operator.input_multiplier, operator.input_left_shift, operator.diff_min)
     return values.astype(np.int32)
