@@ -243,8 +243,9 @@ def test_quantized_dimension_out_of_range(axis: int) -> None:
 
 
 def test_number_of_zero_points() -> None:
-    data = put(CONV, vector(graph(CONV).Tensors(1).Quantization(), damage.ZERO_POINT), "I", 0)
-    assert "tensor 1 (w): 2 scales but 0 zero points" in _error(data)
+    for count in (0, 1):
+        data = put(CONV, vector(graph(CONV).Tensors(1).Quantization(), damage.ZERO_POINT), "I", count)
+        assert f"tensor 1 (w): 2 scales but {count} zero points" in _error(data)
 
 
 # -- operators ---------------------------------------------------------------------------------------------------------
@@ -271,6 +272,21 @@ def test_missing_input() -> None:
     builder.operator("CONV_2D", [tensors[0], None, tensors[2]], tensors[3:], {"StrideH": 1, "StrideW": 1})
     builder.output(tensors[3])
     assert "operator 0 (CONV_2D, y): input 1 is missing" in _error(builder.finish())
+
+
+def test_surplus_input() -> None:
+    builder, tensors = conv_builder()
+    builder.operator("CONV_2D", [*tensors[:3], tensors[0]], tensors[3:], {"StrideH": 1, "StrideW": 1})
+    builder.output(tensors[3])
+    assert "operator 0 (CONV_2D, y): input 3 (x) is one more than it takes" in _error(builder.finish())
+
+
+def test_surplus_output() -> None:
+    builder, tensors = conv_builder()
+    spare = builder.tensor("spare", (1, 4, 4, 2), scale=0.1)
+    builder.operator("CONV_2D", tensors[:3], [tensors[3], spare], {"StrideH": 1, "StrideW": 1})
+    builder.output(tensors[3])
+    assert "operator 0 (CONV_2D, y): output 1 (spare) is one more than it gives" in _error(builder.finish())
 
 
 def test_operator_code_that_is_not_there() -> None:

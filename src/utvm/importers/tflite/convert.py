@@ -66,7 +66,9 @@ def _convert(raw: RawOperator, model: RawModel, node: Node) -> list[Operator]:
     for index in (*raw.inputs, *raw.outputs):
         if index >= 0 and model.tensors[index].problem:
             raise Unsupported(f"tensor {model.tensors[index].name}: {model.tensors[index].problem}")
-    return row.convert(node)
+    operators = row.convert(node)
+    node.check_used(operators)
+    return operators
 
 
 def _tensors(raw_tensors: tuple[RawTensor, ...]) -> list[Tensor]:

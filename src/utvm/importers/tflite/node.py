@@ -11,6 +11,7 @@ import tflite
 from utvm.errors import ImportModelError
 from utvm.importers.tflite.flatbuffer import table_is_inside
 from utvm.importers.tflite.reader import MAX_TENSOR_BYTES, OPERATOR_NAMES, RawOperator
+from utvm.model.operator_types import Operator
 from utvm.model.quantization import Quantization
 from utvm.model.tensor import Array, Tensor, constant
 
@@ -40,6 +41,7 @@ class Node:
         self._raw = raw
         self._graph = graph
         self._tensors = graph.tensors
+        self._read: set[int] = set()
         self.name = f"{raw.code.lower()}_{raw.index}"
         self.code = raw.code
 
@@ -64,6 +66,7 @@ class Node:
 
     def optional_input(self, index: int) -> Tensor | None:
         """Input `index`, or None when the file leaves it out."""
+        self._read.add(index)
         if index >= len(self._raw.inputs) or self._raw.inputs[index] < 0:
             return None
         return self._tensors[self._raw.inputs[index]]
@@ -142,6 +145,16 @@ class Node:
         options = kind()
         options.Init(table.Bytes, table.Pos)
         return options
+
+    def check_used(self, operators: list[Operator]) -> None:
+        """Raise an error if the operators that the node became leave an input unread or an output unwritten."""
+        for index, tensor in enumerate(self._raw.inputs):
+            if tensor >= 0 and index not in self._read:
+                raise self.malformed(f"input {index} ({self._tensors[tensor].name}) is one more than it takes")
+        written = {name for operator in operators for name in operator.outputs}
+        for index, tensor in enumerate(self._raw.outputs):
+            if self._tensors[tensor].name not in written:
+                raise self.malformed(f"output {index} ({self._tensors[tensor].name}) is one more than it gives")
 
     def malformed(self, problem: str) -> ImportModelError:
         """An error in the file at this operator."""

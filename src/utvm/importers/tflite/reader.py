@@ -202,8 +202,6 @@ class _Reader:
         for scale in scales:
             if not math.isfinite(scale) or scale < 0 or (scale == 0 and len(scales) == 1):
                 raise self._file.error(f"{where}: its quantization scale {scale} is not a positive number")
-        if len(zeros) == 1:
-            zeros *= len(scales)
         if len(zeros) != len(scales):
             raise self._file.error(f"{where}: {len(scales)} scales but {len(zeros)} zero points")
         low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
