@@ -15,6 +15,8 @@ from utvm.cli.services import Services
 COMMANDS = ("demo", "compile", "run", "boards", "doctor", "virtual-board")
 """In the order of the help; `virtual-board` is commands/virtual_board.py."""
 
+CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
 
 class CommandGroup(click.Group):
     """A group whose commands are imported on demand, and whose `main` is the boundary that no error passes."""
@@ -51,7 +53,9 @@ def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> N
         ctx.exit()
 
 
-@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    "utvm", cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.option(
     "-V", "--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version,
     help="Show the version and exit.",

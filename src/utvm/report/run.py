@@ -74,7 +74,11 @@ class RunReport:
     @property
     def time_us(self) -> float:
         """Time of the reported run at the board's clock, in microseconds."""
-        return self.cycles / self.board.clock_hz * 1e6
+        return self.microseconds(self.cycles)
+
+    def microseconds(self, cycles: int) -> float:
+        """Time of so many core cycles at the board's clock."""
+        return cycles / self.board.clock_hz * 1e6
 
     @property
     def macs(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import tokenize
 import zipfile
 import zlib
@@ -12,8 +13,10 @@ import numpy as np
 from utvm.errors import UsageError
 from utvm.model.tensor import Array
 
-_DAMAGED = (EOFError, KeyError, MemoryError, OverflowError, SyntaxError, TypeError, ValueError, NotImplementedError)
-_DAMAGED_ARCHIVE = (zipfile.BadZipFile, zlib.error, tokenize.TokenError)
+# What numpy lets through from a damaged header, and zipfile from a damaged archive (RuntimeError: "encrypted").
+_DAMAGED_HEADER = (EOFError, MemoryError, OverflowError, SyntaxError, TypeError, ValueError, tokenize.TokenError)
+_DAMAGED_ARCHIVE = (KeyError, NotImplementedError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error)
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def read_arrays(path: Path) -> Array | dict[str, Array]:
@@ -24,11 +27,13 @@ def read_arrays(path: Path) -> Array | dict[str, Array]:
         if isinstance(loaded, np.ndarray):
             return np.array(loaded)
         with loaded:
+            if any(entry.compress_type not in _COMPRESSIONS for entry in loaded.zip.infolist()):
+                raise UsageError(f"{path}: is compressed in a way that numpy does not write")
             return {name: loaded[name] for name in loaded.files}
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (*_DAMAGED, *_DAMAGED_ARCHIVE) as error:
+    except (*_DAMAGED_HEADER, *_DAMAGED_ARCHIVE) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if "allow_pickle" in reason or "pickled" in reason:
+        if "pickle" in reason or "Python objects" in reason:
             reason = "it holds Python objects, or is another kind of file"
         raise UsageError(f"{path}: not a readable .npy or .npz file of numbers: {reason}") from error

@@ -14,7 +14,9 @@ from utvm.report.text.sizes import sizes_text
 
 _SHADES = {"blocks": " ░▒▓█", "ascii": " .:*#"}
 _INK = 16
-_GAP = "   "
+PICTURE_COLUMNS = 16
+"""Of a picture of 8 pixels: two characters each, which together are about square."""
+GAP = "   "
 _SHOWN = 5
 
 
@@ -44,14 +46,19 @@ def demo_text(report: DemoReport, encoding: str) -> list[RenderableType]:
 
 
 def draw(report: DemoReport, images: Sequence[int], encoding: str) -> str:
-    """Images side by side, with prediction and label below."""
+    """Images of the report side by side, with prediction and label below."""
+    verdicts = [f"read {report.predictions[index]}, is {report.labels[index]}" for index in images]
+    return draw_images(report.pixels[list(images)], verdicts, encoding)
+
+
+def draw_images(pixels: npt.NDArray[np.uint8], captions: Sequence[str], encoding: str) -> str:
+    """Pictures (n, 8, 8), 0 paper to 16 ink, side by side above their captions; blocks if `encoding` has them."""
     shades = _SHADES["blocks" if _has_blocks(encoding) else "ascii"]
-    columns = [_picture(report.pixels[index], shades) for index in images]
-    for column, index in zip(columns, images, strict=True):
-        # Pictures are 16 columns wide: every pixel is two.
-        verdict = f"read {report.predictions[index]}, is {report.labels[index]}"
-        column.append(f"{verdict:<16}")
-    return "\n".join(_GAP.join(row).rstrip() for row in zip(*columns, strict=True))
+    columns = [
+        [*_picture(image, shades), caption.ljust(PICTURE_COLUMNS)]
+        for image, caption in zip(pixels, captions, strict=True)
+    ]
+    return "\n".join(GAP.join(row).rstrip() for row in zip(*columns, strict=True))
 
 
 def _picture(pixels: npt.NDArray[np.uint8], shades: str) -> list[str]:

@@ -44,7 +44,7 @@ def cycles_line(report: RunReport) -> str:
 
 def layers_text(report: RunReport) -> Table:
     """One row per call."""
-    numbers = ("MACs", "cycles", "cycles/MAC", "share")
+    numbers = ("MACs", "cycles", "time", "cycles/MAC", "share")
     made = table("layer", "operator", "output", *numbers, "kernel", right=numbers)
     for layer in report.layers:
         made.add_row(
@@ -53,13 +53,16 @@ def layers_text(report: RunReport) -> Table:
             shape(layer.output_dtype, layer.output_shape),
             count(layer.macs),
             count(layer.cycles),
+            duration(report.microseconds(layer.cycles)),
             f"{layer.cycles / layer.macs:.2f}" if layer.macs else "-",
             f"{layer.cycles / report.cycles:.1%}" if report.cycles else "-",
             layer.kernel,
         )
     made.add_section()
     per_mac = f"{report.cycles / report.macs:.2f}" if report.macs else "-"
-    made.add_row("total", "", "", count(report.macs), count(report.cycles), per_mac, "100.0%", "")
+    made.add_row(
+        "total", "", "", count(report.macs), count(report.cycles), duration(report.time_us), per_mac, "100.0%", ""
+    )  # fmt: skip
     return made
 
 

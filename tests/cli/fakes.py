@@ -1,0 +1,76 @@
+"""A board that answers at once: the reference's outputs, made-up cycles, and whatever a test wants to go wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from utvm.boards import Board
+from utvm.cli.services import RunningSession, Services, Stage, ToolchainChoice
+from utvm.codegen.program import Program
+from utvm.model import Array, Model
+from utvm.operators import run_reference
+from utvm.session.standalone import Run
+from utvm.toolchain import Compiler, Elf, Image, ImageSizes
+
+Spoil = Callable[[dict[str, Array]], dict[str, Array]]
+
+SIZES = ImageSizes(
+    text_bytes=5000, constants_bytes=700, data_bytes=8, bss_bytes=92, stack_bytes=2048, arena_bytes={"dtcm": 320}
+)
+LAYER_CYCLES = 100
+STACK_BYTES = 416
+
+
+def _unspoiled(outputs: dict[str, Array]) -> dict[str, Array]:
+    return outputs
+
+
+class FakeSession:
+    """Answers by the reference; the i-th run takes i cycles more than all its layers together."""
+
+    def __init__(self, program: Program, model: Model, compiler: Compiler, spoil: Spoil) -> None:
+        self.image = Image(Path("image.elf"), Elf(Path("image.elf"), 0, (), {}, {}), SIZES)
+        self.compiler = compiler
+        self.inputs: list[dict[str, Array]] = []
+        self._program, self._model, self._spoil = program, model, spoil
+
+    def run(self, inputs: Mapping[str, Array], timeout_s: float = 60.0) -> Run:
+        assert timeout_s > 0
+        self.inputs.append(dict(inputs))
+        calls = len(self._program.calls)
+        outputs = self._spoil(run_reference(self._model, dict(inputs)))
+        return Run(outputs, LAYER_CYCLES * calls + len(self.inputs), (LAYER_CYCLES,) * calls, STACK_BYTES)
+
+
+class FakeBoards:
+    """Opens fake sessions for one model; `sessions` are those it opened, `closed` counts those that ended."""
+
+    def __init__(self, model: Model, spoil: Spoil = _unspoiled, error: BaseException | None = None) -> None:
+        self.sessions: list[FakeSession] = []
+        self.closed = 0
+        self._model, self._spoil, self._error = model, spoil, error
+
+    @property
+    def services(self) -> Services:
+        """What to give to the command line as its context object."""
+        return Services(self.open)
+
+    def open(
+        self, program: Program, board: Board, prefer: ToolchainChoice, progress: Stage
+    ) -> AbstractContextManager[RunningSession]:
+        progress(f"starting the fake {board.name}")
+        return self._session(program, prefer)
+
+    @contextmanager
+    def _session(self, program: Program, prefer: ToolchainChoice) -> Iterator[RunningSession]:
+        if self._error is not None:
+            raise self._error
+        kind: ToolchainChoice = "gcc" if prefer == "auto" else prefer
+        compiler = Compiler(kind, f"fake {kind} 1.0", ("cc",), ())  # type: ignore[arg-type]
+        self.sessions.append(FakeSession(program, self._model, compiler, self._spoil))
+        try:
+            yield self.sessions[-1]
+        finally:
+            self.closed += 1
