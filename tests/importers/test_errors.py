@@ -12,6 +12,7 @@ import pytest
 
 from tests.importers import damage
 from tests.importers.damage import (
+    alias,
     append_table,
     append_vector,
     conv_builder,
@@ -89,6 +90,12 @@ TABLES = {
     "buffer 1 of tensor 1 (w)": lambda data: put(data, _first(root(data), damage.BUFFERS) + 4, "I", FAR),
     "the quantization of tensor 0 (x)": lambda data: put(
         data, field(graph(data).Tensors(0), damage.QUANTIZATION), "I", 0xFFFFFFFF
+    ),
+    "the sparsity of tensor 2 (b)": lambda data: alias(
+        put(data, field(graph(data).Tensors(2), damage.QUANTIZATION), "I", 0xFFFFFFF0),
+        graph(data).Tensors(2),
+        damage.SPARSITY,
+        damage.QUANTIZATION,
     ),
     "the name of tensor 0": lambda data: put(data, field(graph(data).Tensors(0), damage.NAME), "I", FAR),
 }
@@ -267,6 +274,13 @@ def test_no_outputs() -> None:
     assert "operator 0 (CONV_2D) has no outputs" in _error(data)
 
 
+def test_repeated_output() -> None:
+    builder, tensors = conv_builder()
+    builder.operator("CONV_2D", tensors[:3], [tensors[3], tensors[3]], {"StrideH": 1, "StrideW": 1})
+    builder.output(tensors[3])
+    assert "operator 0 (CONV_2D) has one tensor as several of its outputs" in _error(builder.finish())
+
+
 def test_missing_input() -> None:
     builder, tensors = conv_builder()
     builder.operator("CONV_2D", [tensors[0], None, tensors[2]], tensors[3:], {"StrideH": 1, "StrideW": 1})
@@ -428,6 +442,14 @@ def test_legal_oddities_import() -> None:
     assert import_tflite(input_as_output, "through.tflite").outputs == ("x", "a")
     second_subgraph = put(RELU, vector(root(RELU), damage.SUBGRAPHS), "I", 2)
     assert import_tflite(second_subgraph, "two.tflite").outputs == ("y",)
+
+
+@pytest.mark.parametrize(("old", "new"), [(0, 3), (3, 0), (3, 3)])
+def test_the_larger_operator_code_counts(old: int, new: int) -> None:
+    code = root(CONV).OperatorCodes(0)
+    data = put(put(CONV, field(code, damage.OLD_CODE), "b", old), field(code, damage.CODE), "i", new)
+    (operator,) = import_tflite(data, "codes.tflite").operators
+    assert operator.name == "conv_2d_0"
 
 
 def test_deep_graph() -> None:

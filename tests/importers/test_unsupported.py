@@ -85,9 +85,17 @@ def test_models_of_other_dtypes(dtype: str) -> None:
 def test_unknown_operator_code() -> None:
     data = conv_model()
     code = root(data).OperatorCodes(0)
-    data = put(put(data, field(code, 4), "b", 127), field(code, 10), "i", 9999)
+    data = put(put(data, field(code, damage.OLD_CODE), "b", 127), field(code, damage.CODE), "i", 9999)
     (item,) = _unsupported(data)
     assert item.operator == "builtin operator 9999"
+
+
+def test_version_below_one() -> None:
+    builder, tensors = conv_builder()
+    builder.operator("CONV_2D", tensors[:3], tensors[3:], {"StrideH": 1, "StrideW": 1}, version=-7)
+    builder.output(tensors[3])
+    (item,) = _unsupported(builder.finish())
+    assert (item.version, item.reason) == (-7, "versions begin with 1")
 
 
 def test_variable_tensor() -> None:

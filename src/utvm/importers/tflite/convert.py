@@ -61,6 +61,8 @@ def _convert(raw: RawOperator, model: RawModel, node: Node) -> list[Operator]:
     row = ROWS.get(raw.code)
     if row is None:
         raise Unsupported("the operator is not supported")
+    if raw.version < 1:
+        raise Unsupported("versions begin with 1")
     if raw.version > row.max_version:
         raise Unsupported(f"version {raw.version} is newer than {row.max_version}")
     for index in (*raw.inputs, *raw.outputs):

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import tflite
+from flatbuffers.number_types import Int32Flags
 
 from utvm.errors import ImportModelError
 from utvm.importers.tflite.flatbuffer import CheckedFile
@@ -145,8 +146,9 @@ class _Reader:
         return indices
 
     def _code(self, table: Any, index: int) -> tuple[str, int]:
-        # Codes above 127 do not fit the old byte field, which then holds 127.
-        code = max(int(table.BuiltinCode()), int(table.DeprecatedBuiltinCode()))
+        # Codes above 127 do not fit the old byte field, which then holds 127; LiteRT takes the larger one, whereas
+        # the tflite package's BuiltinCode prefers the old one.
+        code = max(table._tab.GetSlot(10, 0, Int32Flags), int(table.DeprecatedBuiltinCode()))
         name = OPERATOR_NAMES.get(code, f"builtin operator {code}")
         if name == "CUSTOM":
             name = f"CUSTOM {self._file.text(table.CustomCode, f'the name of operator code {index}')!r}"
@@ -162,6 +164,8 @@ class _Reader:
         outputs = self._indices(table, "Outputs", f"the outputs of {where}", tensor_count, optional=False)
         if not outputs:
             raise self._file.corrupted(f"{where} has no outputs")
+        if len(set(outputs)) < len(outputs):
+            raise self._file.corrupted(f"{where} has one tensor as several of its outputs")
         return RawOperator(index, name, version, inputs, outputs, table)
 
     def _tensor(self, table: Any, index: int) -> RawTensor:
@@ -173,7 +177,8 @@ class _Reader:
             raise self._file.error(
                 f"{where}: shape {list(shape[:MAX_RANK])} has a negative extent; export fixed shapes"
             )
-        problem = _problem(table, dtype, shape)
+        sparsity = self._file.table(table.Sparsity, f"the sparsity of {where}")
+        problem = _problem(dtype, shape, sparse=sparsity is not None, variable=table.IsVariable())
         quantization = self._file.table(table.Quantization, f"the quantization of {where}")
         if problem or quantization is None or not np.issubdtype(dtype, np.integer):
             scales, zero_points, axis = _NO_QUANTIZATION
@@ -239,7 +244,7 @@ class _Reader:
         return self._contents[index, dtype].reshape(shape)
 
 
-def _problem(table: Any, dtype: str, shape: tuple[int, ...]) -> str:
+def _problem(dtype: str, shape: tuple[int, ...], sparse: bool, variable: bool) -> str:
     """Why µTVM cannot use a well-formed tensor; empty when it can."""
     if dtype not in ITEM_SIZE_BYTES:
         return f"dtype {dtype} is not supported"
@@ -247,8 +252,8 @@ def _problem(table: Any, dtype: str, shape: tuple[int, ...]) -> str:
         return f"{len(shape)} axes; at most {MAX_RANK} are supported"
     if 0 in shape:
         return f"shape {list(shape)} has no elements"
-    if table.Sparsity() is not None:
+    if sparse:
         return "sparse tensors are not supported"
-    if table.IsVariable():
+    if variable:
         return "variable tensors (state) are not supported"
     return ""
