@@ -35,7 +35,7 @@ def load_board(name_or_path: str) -> Board:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise BoardError(f"{path}: cannot be read as a board file: {error}") from error
-        return parse_board(text, str(path))
+        return parse_board(text, str(path)).loaded_from(str(path.absolute()))
     if name_or_path not in board_names():
         raise BoardError(
             f"no board is named {name_or_path!r}; there are {', '.join(board_names())}, "

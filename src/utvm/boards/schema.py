@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from utvm.boards.checks import check_core, check_placement, check_regions, check_toolchain
 from utvm.boards.parts import Core, Placement, Region, Strict, Toolchain
@@ -22,6 +22,18 @@ class Board(Strict):
     regions: tuple[Region, ...] = Field(min_length=1, strict=False)
     placement: Placement
     toolchain: Toolchain
+    _reference: str = PrivateAttr("")
+
+    @property
+    def reference(self) -> str:
+        """Name, or absolute path of the board file, with which another process can load the same board."""
+        return self._reference or self.name
+
+    def loaded_from(self, path: str) -> Board:
+        """The same board, remembering the board file that it came from."""
+        board = self.model_copy()
+        board._reference = path
+        return board
 
     def region(self, name: str) -> Region:
         """The region of that name; KeyError if there is none."""

@@ -15,12 +15,14 @@ import numpy as np
 from utvm.boards import Board
 from utvm.codegen.model_source import source_files
 from utvm.codegen.program import PlacedTensor, Program
-from utvm.errors import UsageError
+from utvm.errors import DeviceFault, UsageError
 from utvm.model.tensor import Array
-from utvm.toolchain import Image, build_image, find_compiler
+from utvm.runtime import FAULT_RECORD_BYTES, decode_fault, stack_used_bytes
+from utvm.toolchain import Compiler, Image, build_image, find_compiler
+from utvm.transports import StopKind, StopReason, Transport, VirtualBoardTransport, device_fault
 
 Prefer = Literal["auto", "gcc", "zig"]
-Progress = Callable[[str], None]
+Stage = Callable[[str], None]
 
 DEFAULT_TIMEOUT_S = 60.0
 
@@ -35,12 +37,140 @@ class Run:
     stack_bytes: int
 
 
-def build_program_image(program: Program, board: Board, build_dir: Path, prefer: Prefer = "auto") -> Image:
+def build_program_image(program: Program, board: Board, build_dir: Path, compiler: Compiler) -> Image:
     """Compile the program's C with the standalone runtime and link it for the board, layers measured."""
     source_dir = build_dir / "source"
     source_dir.mkdir(parents=True, exist_ok=True)
     for name, text in source_files(program).items():
         (source_dir / name).write_text(text, encoding="utf-8")
     sources = [source_dir / name for name in ("model.c", "kernels.c", "constants.c")]
-    compiler = find_compiler(board, prefer)
     return build_image(board, compiler, sources, [source_dir], build_dir, defines=("UTVM_PROFILE",))
+
+
+class StandaloneSession:
+    """A board with the program's image on it; use as a context manager.
+
+    Without `transport` the board's virtual twin is started, and ended with the session. `progress` is told each stage
+    as it begins.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        board: Board,
+        prefer: Prefer = "auto",
+        progress: Stage | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        if program.board != board.name:
+            raise UsageError(f"the program was compiled for {program.board}, not for {board.name}; compile it again")
+        self.program = program
+        self.board = board
+        self.compiler = find_compiler(board, prefer)
+        stage = progress or _silent
+        self._stack = ExitStack()
+        try:
+            folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="utvm-")))
+            stage(f"Building the image with {self.compiler.kind}")
+            self.image = build_program_image(program, board, folder, self.compiler)
+            stage(f"Starting {board.title}")
+            opened = VirtualBoardTransport(board.reference) if transport is None else transport
+            self._transport = self._stack.enter_context(opened)
+            stage("Loading the image")
+            self._transport.load_image((segment.addr, segment.data) for segment in self.image.elf.segments)
+            self._transport.reset()
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def run(self, inputs: Mapping[str, Array], timeout_s: float = DEFAULT_TIMEOUT_S) -> Run:
+        """One run on inputs by name, each of its tensor's shape and dtype. Raises DeviceFault or TransportTimeout."""
+        values = {name: _checked(self.program.tensor(name), inputs.get(name)) for name in self.program.inputs}
+        self._run_to("UTVMMain", timeout_s)
+        for name, value in values.items():
+            self._transport.write(self._addr(self.program.tensor(name)), value.tobytes())
+        self._run_to("UTVMDone", timeout_s)
+        status = self._integers("utvm_status", np.int32)[0]
+        if status != 0:
+            raise DeviceFault(f"{self.program.model}: the model's run on {self.board.name} returned {status}")
+        layer_cycles = self._integers("utvm_layer_cycles", np.uint64)[: len(self.program.calls)]
+        return Run(
+            outputs={name: self._tensor(self.program.tensor(name)) for name in self.program.outputs},
+            cycles=int(self._integers("utvm_total_cycles", np.uint64)[0]),
+            layer_cycles=tuple(int(cycles) for cycles in layer_cycles),
+            stack_bytes=self._stack_bytes(),
+        )
+
+    def close(self) -> None:
+        """End the session, and the virtual board with it."""
+        self._stack.close()
+
+    def __enter__(self) -> StandaloneSession:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _run_to(self, function: str, timeout_s: float) -> None:
+        target = self.image.elf.symbol(function).addr
+        handler = self.image.elf.symbol("UTVMFault").addr
+        stop = self._transport.resume([target, handler], timeout_s=timeout_s)
+        if stop.kind is not StopKind.BREAKPOINT or stop.pc != target:
+            raise self._fault(stop)
+
+    def _fault(self, stop: StopReason) -> DeviceFault:
+        """What happened instead, from the core or from what the fault handler wrote down; named by its function."""
+        symbol = self.image.elf.symbol("utvm_fault")
+        record = decode_fault(self._transport.read(symbol.addr, FAULT_RECORD_BYTES))
+        if record is not None:
+            where, registers = record.pc, {"pc": record.pc, "lr": record.lr, "sp": record.sp}
+            text = str(record)
+        else:
+            fault = device_fault(self._transport, stop)
+            where, registers, text = stop.pc, fault.registers, str(fault)
+        return DeviceFault(
+            f"{self.program.model} on {self.board.name}, in {self._function_at(where)}: {text}", registers
+        )
+
+    def _function_at(self, pc: int) -> str:
+        for symbol in self.image.elf.symbols.values():
+            if symbol.addr <= pc < symbol.addr + symbol.size_bytes:
+                return symbol.name
+        return f"no function of the image (pc {pc:#010x})"
+
+    def _addr(self, tensor: PlacedTensor) -> int:
+        return self.image.elf.symbol(f"utvm_arena_{tensor.region}").addr + tensor.offset
+
+    def _tensor(self, tensor: PlacedTensor) -> Array:
+        data = self._transport.read(self._addr(tensor), tensor.size_bytes)
+        return (
+            np.frombuffer(data, dtype=np.dtype(tensor.dtype).newbyteorder("<"))
+            .astype(tensor.dtype)
+            .reshape(tensor.shape)
+        )
+
+    def _integers(self, name: str, dtype: type[np.generic]) -> Array:
+        symbol = self.image.elf.symbol(name)
+        data = self._transport.read(symbol.addr, symbol.size_bytes)
+        return np.frombuffer(data, dtype=np.dtype(dtype).newbyteorder("<"))
+
+    def _stack_bytes(self) -> int:
+        bottom = self.image.elf.symbol("utvm_stack_bottom").addr
+        top = self.image.elf.symbol("utvm_stack_top").addr
+        return stack_used_bytes(self._transport.read(bottom, top - bottom))
+
+
+def _silent(stage: str) -> None:
+    del stage
+
+
+def _checked(tensor: PlacedTensor, value: Array | None) -> Array:
+    if value is None:
+        raise UsageError(f"no value for input {tensor.name}")
+    if value.shape != tensor.shape or value.dtype.name != tensor.dtype:
+        raise UsageError(
+            f"input {tensor.name} wants {tensor.dtype}{list(tensor.shape)}, not {value.dtype.name}{list(value.shape)}"
+        )
+    return np.ascontiguousarray(value).astype(np.dtype(tensor.dtype).newbyteorder("<"))
