@@ -1,0 +1,18 @@
+"""Ways to a board: one class each, one contract (`base`)."""
+
+from utvm.transports.base import Capabilities, StopKind, StopReason, Transport
+from utvm.transports.faults import decode_fault, device_fault
+from utvm.transports.gdb import GdbTransport
+from utvm.transports.virtual import VirtualBoardProcess, VirtualBoardTransport
+
+__all__ = [
+    "Capabilities",
+    "GdbTransport",
+    "StopKind",
+    "StopReason",
+    "Transport",
+    "VirtualBoardProcess",
+    "VirtualBoardTransport",
+    "decode_fault",
+    "device_fault",
+]

@@ -20,6 +20,8 @@ from pathlib import Path
 from utvm.errors import VirtualBoardError
 
 SOURCES = Path(__file__).parent / "native"
+HEADERS = ("core.h",)
+UNITS = ("core.c", "counter.c", "decode.c", "run.c", "traps.c")
 FLAGS = ("-std=c11", "-O2", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror")
 
 
@@ -79,8 +81,8 @@ def load_native(unicorn_version: str) -> ctypes.CDLL:
 def library_path(compiler: HostCompiler, unicorn_version: str) -> Path:
     """The cached library's path for these sources, this compiler and this version of Unicorn."""
     key = hashlib.sha256()
-    for source in sorted(SOURCES.glob("*.[ch]")):
-        key.update(source.name.encode() + b"\0" + source.read_bytes())
+    for name in (*HEADERS, *UNITS):
+        key.update(name.encode() + b"\0" + (SOURCES / name).read_bytes())
     key.update(f"{compiler.identity}\0{unicorn_version}\0{' '.join(FLAGS)}\0{sys.platform}".encode())
     return cache_directory() / "native" / f"virtual-board-{key.hexdigest()[:20]}.so"
 
@@ -90,7 +92,7 @@ def build(compiler: HostCompiler, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
         output = Path(scratch) / path.name
-        sources = sorted(str(source) for source in SOURCES.glob("*.c"))
+        sources = [str(SOURCES / name) for name in UNITS]
         done = subprocess.run(
             [*compiler.command, *FLAGS, "-o", str(output), *sources], capture_output=True, text=True, check=False
         )

@@ -1,0 +1,148 @@
+"""A virtual board of our own: start the process, connect to it, end it."""
+
+from __future__ import annotations
+
+import select
+import subprocess
+import sys
+import tempfile
+import time
+
+from utvm.errors import TransportError, VirtualBoardError
+from utvm.transports.gdb import DEFAULT_TIMEOUT_S, GdbTransport
+
+START_TIMEOUT_S = 60.0  # the first start on a machine compiles the native part
+END_TIMEOUT_S = 2.0
+STDERR_TAIL_CHARS = 2000
+
+
+class VirtualBoardProcess:
+    """A running virtual board. It ends with `close`, and by itself when this process does.
+
+    `board` is a board's name or the path of its .toml file. Raises VirtualBoardError, with what the process printed,
+    when it does not start.
+    """
+
+    def __init__(self, board: str, *, start_timeout_s: float = START_TIMEOUT_S) -> None:
+        self.board = board
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "utvm.virtual_board", board, "--gdb", "0", "--exit-with-stdin"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+        )
+        try:
+            self.host, self.gdb_port = self._wait_until_ready(start_timeout_s)
+        except VirtualBoardError:
+            self.close()
+            raise
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process still runs."""
+        return self._process.poll() is None
+
+    def messages(self) -> str:
+        """The end of what the process wrote to standard error."""
+        if self._stderr.closed:
+            return ""
+        self._stderr.seek(0)
+        return self._stderr.read().decode("utf-8", "replace")[-STDERR_TAIL_CHARS:].strip()
+
+    def close(self) -> None:
+        """End the process; may be called twice."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+        try:
+            self._process.wait(END_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._stderr.close()
+
+    def _wait_until_ready(self, timeout_s: float) -> tuple[str, int]:
+        line = b""
+        deadline = time.monotonic() + timeout_s
+        output = self._process.stdout
+        assert output is not None  # asked for above
+        while not line.endswith(b"\n"):
+            if not select.select([output], [], [], max(deadline - time.monotonic(), 0))[0]:
+                raise VirtualBoardError(
+                    f"the virtual board {self.board} was not ready after {timeout_s:g} s{self._said()}"
+                )
+            data = output.read1(4096) if hasattr(output, "read1") else output.readline()
+            if not data:
+                self._process.wait(END_TIMEOUT_S)
+                raise VirtualBoardError(f"the virtual board {self.board} did not start{self._said()}")
+            line += data
+        word, _, place = line.decode("ascii", "replace").strip().partition(" ")
+        host, _, port = place.rpartition(":")
+        if word != "gdb" or not port.isdigit():
+            raise VirtualBoardError(f"the virtual board {self.board} announced {line!r} instead of its port")
+        return host, int(port)
+
+    def _said(self) -> str:
+        messages = self.messages()
+        return f":\n{messages}" if messages else ""
+
+
+class VirtualBoardTransport(GdbTransport):
+    """A GdbTransport to a virtual board that it starts, and ends when it is closed."""
+
+    def __init__(
+        self, board: str, *, timeout_s: float = DEFAULT_TIMEOUT_S, start_timeout_s: float = START_TIMEOUT_S
+    ) -> None:
+        self.process = VirtualBoardProcess(board, start_timeout_s=start_timeout_s)
+        try:
+            super().__init__(self.process.host, self.process.gdb_port, timeout_s=timeout_s)
+        except TransportError:
+            self.process.close()
+            raise
+
+    @property
+    def cycles(self) -> int:
+        """Cycles since the board was switched on, in its timing model."""
+        return self._count("cycles")
+
+    @property
+    def instructions(self) -> int:
+        """Instructions executed since the board was switched on."""
+        return self._count("instructions")
+
+    def _count(self, what: str) -> int:
+        counts = dict(line.split() for line in self.monitor("cycles").splitlines())
+        return int(counts[what])
+
+    def _send(self, payload: bytes) -> None:
+        try:
+            super()._send(payload)
+        except TransportError as error:
+            raise self._explained(error) from error
+
+    def _receive(self, timeout_s: float | None = None, *, keep_usable: bool = False) -> bytes:
+        try:
+            return super()._receive(timeout_s, keep_usable=keep_usable)
+        except TransportError as error:
+            raise self._explained(error) from error
+
+    def _reset(self) -> None:
+        if not self.process.is_running:
+            raise TransportError(f"the virtual board has ended; open a new one. It said:\n{self.process.messages()}")
+        super()._reset()
+
+    def _close(self) -> None:
+        super()._close()
+        self.process.close()
+
+    def _explained(self, error: TransportError) -> TransportError:
+        """The same error, with what the process said if it has ended."""
+        if self.process.is_running or not self.process.messages():
+            return error
+        return type(error)(f"{error}. The virtual board has ended and said:\n{self.process.messages()}")
