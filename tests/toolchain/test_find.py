@@ -15,7 +15,7 @@ from utvm.boards import board_names, load_board
 from utvm.errors import ToolchainError, UsageError
 from utvm.toolchain import find_compiler
 from utvm.toolchain.doctor import examine
-from utvm.toolchain.find import GCC_PREFIX_VARIABLE
+from utvm.toolchain.find import GCC_PREFIX_VARIABLE, first_line_of_version
 
 F746 = load_board("stm32f746-disco")
 
@@ -84,6 +84,17 @@ def test_the_environment_names_another_gcc(monkeypatch: pytest.MonkeyPatch, tmp_
     compiler = find_compiler(F746)
     assert compiler.command == (str(gcc),)
     assert compiler.version == "my gcc 99"
+
+
+@pytest.mark.parametrize(
+    ("script", "version"),
+    [("echo tool 1 >&2", "tool 1"), ("true", "unknown version"), ("echo; echo tool 2", "tool 2")],
+)
+def test_versions_are_found_wherever_a_tool_prints_them(tmp_path: Path, script: str, version: str) -> None:
+    tool = tmp_path / "tool"
+    tool.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    tool.chmod(0o755)
+    assert first_line_of_version(str(tool)) == version
 
 
 def test_the_doctor_tells_what_is_missing_and_what_that_costs(monkeypatch: pytest.MonkeyPatch) -> None:

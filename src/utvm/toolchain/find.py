@@ -70,7 +70,8 @@ def zig_version() -> str:
 @functools.cache
 def first_line_of_version(path: str) -> str:
     """First line that `path --version` prints; asked once per process. Raises ToolchainError."""
-    return run_tool([path, "--version"], f"ask {path} for its version").splitlines()[0].strip()
+    text = run_tool([path, "--version"], f"ask {path} for its version", with_messages=True).strip()
+    return text.splitlines()[0].strip() if text else "unknown version"
 
 
 def _find_gcc(board: Board) -> Compiler | None:

@@ -15,9 +15,10 @@ _SHOWN_LINES = 20
 _SHOWN_COLUMNS = 400
 
 
-def run_tool(command: Sequence[str], what: str, cwd: Path | None = None) -> str:
+def run_tool(command: Sequence[str], what: str, cwd: Path | None = None, *, with_messages: bool = False) -> str:
     """Standard output of the command, which does `what` ("compile conv2d.c"), run in `cwd`.
 
+    `with_messages` adds what it wrote to standard error, where some tools print their version.
     Raises ToolchainError with the command, all its messages in `output`, and the first of them in the text.
     """
     try:
@@ -36,7 +37,7 @@ def run_tool(command: Sequence[str], what: str, cwd: Path | None = None) -> str:
             command,
             output,
         )
-    return done.stdout
+    return done.stdout + done.stderr if with_messages else done.stdout
 
 
 def shorten(output: str) -> str:
