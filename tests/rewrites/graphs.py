@@ -20,6 +20,7 @@ from utvm.model.operator_types import (
     Pool2D,
     Requantization,
     Softmax,
+    TransposeConv2D,
 )
 from utvm.operators import check_model, rule_of, run_reference
 
@@ -103,6 +104,13 @@ class GraphBuilder:
         weights, bias = constants or (self.weights(1, *window, channels), self.bias(channels))
         merged = {**_CONVOLUTION, "depth_multiplier": multiplier, **attributes}
         return self.op(DepthwiseConv2D, x, weights, bias, **merged)
+
+    def transpose_conv(self, x: str, channels: int = 3, **attributes: Any) -> str:
+        constants = self.weights(channels, 2, 3, self.shape(x)[3]), self.bias(channels)
+        _, height, width, _ = self.shape(x)
+        merged = {**_CONVOLUTION, "size": (2 * height, width), "strides": (2, 1), "crop": (0, 1), **attributes}
+        del merged["dilation"], merged["padding"]
+        return self.op(TransposeConv2D, x, *constants, **merged)
 
     def dense(self, x: str, units: int = 4, constants: tuple[str, str] | None = None, **attributes: Any) -> str:
         weights, bias = constants or (self.weights(units, self.shape(x)[-1]), self.bias(units))

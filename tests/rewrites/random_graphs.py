@@ -65,6 +65,10 @@ class _Grower:
         build = self.g.conv if self.maybe() else self.g.depthwise
         return build(image, window=window, padding=padding, input_zero_point=zero_point, clamp=self.clamp())
 
+    def upsampled(self) -> str | None:
+        image = self.some(4)
+        return None if image is None else self.g.transpose_conv(image, 1 + self.below(2), clamp=self.clamp())
+
     def dense(self) -> str | None:
         rows = self.some(2)
         return None if rows is None else self.g.dense(rows, weights_zero_point=self.below(2), clamp=self.clamp())
@@ -155,6 +159,7 @@ _KINDS: tuple[Callable[[_Grower], str | None], ...] = (
     _Grower.weighted,
     _Grower.weighted,
     _Grower.dense,
+    _Grower.upsampled,
     _Grower.pooled,
     _Grower.binary,
     _Grower.binary,

@@ -50,9 +50,10 @@ def test_shared_constants_stay_as_they_are_for_others() -> None:
 
 def test_weights_shared_between_a_convolution_and_a_depthwise_one() -> None:
     g = GraphBuilder()
-    x = g.input((1, 3, 3, 1))
-    shared = (g.weights(1, 2, 2, 1), g.bias(1))
-    model = g.model(g.depthwise(x, constants=shared), g.conv(x, constants=shared))
+    x = g.input((1, 3, 3, 2))
+    weights = g.weights(1, 2, 2, 2)
+    # Two channels for one of them, one for the other.
+    model = g.model(g.depthwise(x, constants=(weights, g.bias(2))), g.conv(x, constants=(weights, g.bias(1))))
     after = fold_input_zero_point(model)
     assert _zero_points(after) == [0, 0]
     assert_same_bytes(model, after)

@@ -15,6 +15,7 @@ PRODUCERS: dict[str, Build] = {
     "FullyConnected": lambda g, x, clamp: g.dense(g.op(Reshape, x, shape=(4, 8)), clamp=clamp),
     "Add": lambda g, x, clamp: g.add(x, x, clamp),
     "Mul": lambda g, x, clamp: g.mul(x, x, clamp),
+    "TransposeConv2D": lambda g, x, clamp: g.transpose_conv(x, clamp=clamp),
     "Pool2D": lambda g, x, clamp: g.pool(x, "average", clamp=clamp),
 }
 CLAMPS = [(FULL, (0, 20)), ((-50, 50), (-60, 10)), ((-50, -20), (0, 20)), ((30, 50), (0, 20)), ((0, 20), FULL)]

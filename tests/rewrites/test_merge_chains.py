@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from tests.rewrites.graphs import GraphBuilder, assert_same_bytes, kinds
 from utvm.model.operator_types import Lookup, Pad, Reshape, Transpose
@@ -47,10 +48,11 @@ def test_pads_of_one_value_add_up() -> None:
     assert_same_bytes(model, after)
 
 
-def test_pads_of_two_values_stay() -> None:
+@pytest.mark.parametrize(("dtype", "first", "second"), [("int8", 4, 5), ("float32", 0.0, -0.0)])
+def test_pads_of_two_values_stay(dtype: str, first: float, second: float) -> None:
     g = GraphBuilder()
-    inner = g.op(Pad, g.input((3,)), paddings=((1, 0),), value=4)
-    model = g.model(g.op(Pad, inner, paddings=((1, 0),), value=5))
+    inner = g.op(Pad, g.input((3,), dtype), paddings=((1, 0),), value=first)
+    model = g.model(g.op(Pad, inner, paddings=((1, 0),), value=second))
     assert kinds(merge_chains(model)) == ["Pad", "Pad"]
 
 

@@ -16,7 +16,8 @@ MAX_WORK = 1 << 24
 def fold_constants(model: Model) -> Model:
     """Evaluate operators of constants by their reference, but for model outputs, which stay computed."""
     # A constant listed as model input is given a value at run time.
-    known = {name: t for name, t in model.tensors.items() if t.is_constant and name not in model.inputs}
+    given = set(model.inputs)
+    known = {name: t for name, t in model.tensors.items() if t.is_constant and name not in given}
     protected = set(model.outputs)
     tensors = dict(model.tensors)
     kept: list[Operator] = []

@@ -23,28 +23,28 @@ def fold_input_zero_point(model: Model) -> Model:
     new bias nor any partial sum can leave int32. The new bias is a tensor of its own.
     """
     tensors = dict(model.tensors)
+    # A constant listed as model input is given a value at run time.
+    known = {name for name, tensor in model.tensors.items() if tensor.is_constant}.difference(model.inputs)
     sums = _WeightSums()
     # Operators alike in weights, bias and zero point share the new bias; None: it could overflow.
-    known: dict[tuple[str, str, int, bool], str | None] = {}
+    biases: dict[tuple[str, str, int], str | None] = {}
     operators: list[Operator] = []
     for operator in model.operators:
-        if isinstance(operator, Conv2D | DepthwiseConv2D | FullyConnected) and _is_foldable(model, operator):
+        if isinstance(operator, Conv2D | DepthwiseConv2D | FullyConnected) and _is_foldable(operator, known):
             _, weights, bias = operator.inputs
-            key = (weights, bias, operator.input_zero_point, isinstance(operator, DepthwiseConv2D))
-            if key not in known:
-                known[key] = _add_folded_bias(tensors, operator, sums)
-            name = known[key]
+            key = (weights, bias, operator.input_zero_point)
+            if key not in biases:
+                biases[key] = _add_folded_bias(tensors, operator, sums)
+            name = biases[key]
             if name is not None:
                 operator = replace(operator, inputs=(*operator.inputs[:2], name), input_zero_point=0)
         operators.append(operator)
     return model.with_operators(tuple(operators), tensors)
 
 
-def _is_foldable(model: Model, operator: Weighted) -> bool:
+def _is_foldable(operator: Weighted, known: set[str]) -> bool:
     exact = operator.weights_zero_point == 0 if isinstance(operator, FullyConnected) else not operator.padding.any
-    constants = operator.inputs[1:]
-    known = all(model.tensors[name].is_constant and name not in model.inputs for name in constants)
-    return exact and known and operator.input_zero_point != 0
+    return exact and operator.input_zero_point != 0 and known.issuperset(operator.inputs[1:])
 
 
 class _WeightSums:

@@ -29,7 +29,7 @@ def fuse_activation(model: Model) -> Model:
     kept: list[Operator] = []
     for operator in model.operators:
         position = producers.get(operator.inputs[0]) if operator.inputs else None
-        limits = _clamp_of(model, operator)
+        limits = _clamp_of(operator)
         if limits is not None and position is not None and uses[operator.inputs[0]] == 1:
             kept[position] = _narrowed(kept[position], limits, operator.outputs[0])
             producers[operator.outputs[0]] = position
@@ -40,11 +40,9 @@ def fuse_activation(model: Model) -> Model:
     return model.with_operators(tuple(kept))
 
 
-def _clamp_of(model: Model, operator: Operator) -> Clamp | None:
-    """The range [low, high] when the operator is min(max(x, low), high) on int8."""
-    if not isinstance(operator, Lookup):
-        return None
-    if model.tensors[operator.inputs[0]].dtype != "int8" or model.tensors[operator.outputs[0]].dtype != "int8":
+def _clamp_of(operator: Operator) -> Clamp | None:
+    """The range [low, high] when the operator is min(max(x, low), high) of an int8 x."""
+    if not isinstance(operator, Lookup) or operator.output_dtype != "int8":
         return None
     low, high = min(operator.table), max(operator.table)
     signed = (byte - 256 if byte > 127 else byte for byte in range(256))

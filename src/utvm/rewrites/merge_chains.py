@@ -22,7 +22,8 @@ def _transposes(first: Transpose, second: Transpose) -> Transpose:
 
 
 def _pads(first: Pad, second: Pad) -> Pad | None:
-    if first.value != second.value:
+    # As text, because 0.0 equals -0.0.
+    if str(first.value) != str(second.value):
         return None
     both = zip(first.paddings, second.paddings, strict=True)
     paddings = tuple((inner[0] + outer[0], inner[1] + outer[1]) for inner, outer in both)

@@ -29,8 +29,8 @@ def _always(operator: Operator, source: Tensor) -> bool:
 
 
 def _reads_every_element(operator: StridedSlice, source: Tensor) -> bool:
-    axes = zip(operator.begin, operator.strides, source.shape, strict=True)
-    return all(begin == 0 and (stride == 1 or extent == 1) for begin, stride, extent in axes)
+    # As many elements as the axis has, so steps of one begin at its first.
+    return all(stride == 1 or extent == 1 for stride, extent in zip(operator.strides, source.shape, strict=True))
 
 
 def _maps_to_itself(operator: Lookup, source: Tensor) -> bool:
@@ -40,7 +40,7 @@ def _maps_to_itself(operator: Lookup, source: Tensor) -> bool:
 
 def _is_one_element(operator: Pool2D, source: Tensor) -> bool:
     del source
-    return operator.window == (1, 1) and not operator.padding.any and operator.clamp == (-128, 127)
+    return operator.window == (1, 1) and operator.clamp == (-128, 127)
 
 
 def _keeps_positions(operator: ResizeNearest, source: Tensor) -> bool:
@@ -49,7 +49,7 @@ def _keeps_positions(operator: ResizeNearest, source: Tensor) -> bool:
     return not (operator.align_corners and operator.half_pixel_centers)
 
 
-# What makes an operator whose output has the shape and dtype of its only input a no-op.
+# What makes an operator whose output has the shape and dtype of its first input a no-op.
 _NO_OPS: dict[type[Operator], Callable[[Any, Tensor], bool]] = {
     Concatenation: _always,
     Lookup: _maps_to_itself,
@@ -63,9 +63,9 @@ _NO_OPS: dict[type[Operator], Callable[[Any, Tensor], bool]] = {
 
 
 def is_no_op(model: Model, operator: Operator) -> bool:
-    """Whether the operator's result equals its only input, bit for bit."""
+    """Whether the operator's result equals its first input, bit for bit."""
     condition = _NO_OPS.get(type(operator))
-    if condition is None or len(operator.inputs) != 1:
+    if condition is None:
         return False
     source, result = model.tensors[operator.inputs[0]], model.tensors[operator.outputs[0]]
     return (source.shape, source.dtype) == (result.shape, result.dtype) and condition(operator, source)
