@@ -128,6 +128,11 @@ class Engine:
             self._native.vb_add_region(self._core, region.base_addr, region.size_bytes, item.host_addr)
         self._native.vb_map_peripherals(self._core, PERIPHERAL_BUS_ADDR, PERIPHERAL_BUS_BYTES)
 
+    @property
+    def native(self) -> tuple[ctypes.CDLL, int]:
+        """The native library and the address of its core, for a door that reaches past this class."""
+        return self._native, int(self._core)
+
     def run(self, *, step: bool = False) -> EngineStop:
         """Execute from the current PC until something happens; with `step`, at most one instruction."""
         thumb = (self.read("xpsr") >> 24) & 1

@@ -20,8 +20,8 @@ from pathlib import Path
 from utvm.errors import VirtualBoardError
 
 SOURCES = Path(__file__).parent / "native"
-HEADERS = ("core.h",)
-UNITS = ("core.c", "counter.c", "decode.c", "run.c", "traps.c")
+HEADERS = ("core.h", "jtag.h")
+UNITS = ("core.c", "counter.c", "decode.c", "run.c", "traps.c", "jtag_dap.c", "jtag_server.c", "jtag_tap.c")
 FLAGS = ("-std=c11", "-O2", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror")
 
 

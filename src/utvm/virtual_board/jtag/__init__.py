@@ -1,0 +1,1 @@
+"""The JTAG door: a scan chain with an Arm debug port, as OpenOCD knows it from real chips."""

@@ -1,0 +1,30 @@
+"""What a debugger finds on a chip's scan chain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from utvm.boards import Board
+
+ARM_JTAG_DP = {"cortex-m7": 0x5BA0_0477, "cortex-m33": 0x0BA0_4477}
+AHB_AP = {"cortex-m7": 0x7477_0001, "cortex-m33": 0x8477_0001}
+
+
+@dataclass(frozen=True)
+class ScanChain:
+    """Identity codes of the two TAPs, and of the access port; `boundary_idcode` 0 means that there is no second TAP."""
+
+    cpu_idcode: int
+    boundary_idcode: int
+    access_port_idr: int
+
+
+# Boundary scan TAPs, by the start of the chip's name. ST's reference manuals, chapter "Debug support".
+BOUNDARY_IDCODES = {"STM32F74": 0x0644_9041, "STM32F75": 0x0644_9041}
+
+
+def scan_chain(board: Board) -> ScanChain:
+    """The chain of a board. A chip that is not in the table has the debug port of its core, and nothing else."""
+    boundary = next((code for chip, code in BOUNDARY_IDCODES.items() if board.chip.startswith(chip)), 0)
+    core = board.core.name
+    return ScanChain(ARM_JTAG_DP.get(core, 0x4BA0_0477), boundary, AHB_AP.get(core, 0x2477_0011))
