@@ -125,8 +125,7 @@ class StandaloneSession:
         symbol = self.image.elf.symbol("utvm_fault")
         record = decode_fault(self._transport.read(symbol.addr, FAULT_RECORD_BYTES))
         if record is not None:
-            where, registers = record.pc, {"pc": record.pc, "lr": record.lr, "sp": record.sp}
-            text = str(record)
+            where, registers, text = record.registers["pc"], record.registers, str(record)
         else:
             fault = device_fault(self._transport, stop)
             where, registers, text = stop.pc, fault.registers, str(fault)
