@@ -46,7 +46,10 @@ class UnsupportedModelError(UtvmError):
     def __init__(self, source: str, unsupported: Sequence[UnsupportedOperator]) -> None:
         self.unsupported = tuple(unsupported)
         lines = "\n".join(f"  {item}" for item in self.unsupported)
-        super().__init__(f"{source}: {len(self.unsupported)} operator(s) are not supported:\n{lines}")
+        super().__init__(
+            f"{source}: {len(self.unsupported)} operator(s) are not supported:\n{lines}\n"
+            "Quantize the model to int8 where it is not, and replace what is left in the network."
+        )
 
 
 class OutOfMemoryError(UtvmError):
