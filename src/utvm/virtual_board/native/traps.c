@@ -3,6 +3,13 @@
 
 #include <string.h>
 
+/* Unicorn numbers r0 to r12 in a row, but neither sp nor lr behind them. */
+static int unicorn_register(uint32_t number) {
+    if (number == 13)
+        return UC_ARM_REG_SP;
+    return number == 14 ? UC_ARM_REG_LR : UC_ARM_REG_R0 + (int)number;
+}
+
 static void on_trapped(uc_engine *uc, uint64_t addr, uint32_t size_bytes, void *user) {
     (void)size_bytes;
     vb_core *core = user;
@@ -13,7 +20,7 @@ static void on_trapped(uc_engine *uc, uint64_t addr, uint32_t size_bytes, void *
             continue;
         if (kind == VB_TRAP_DIVIDE) {
             uint32_t divisor = 0;
-            core->api.reg_read(uc, UC_ARM_REG_R0 + (int)trapped->divisor, &divisor);
+            core->api.reg_read(uc, unicorn_register(trapped->divisor), &divisor);
             if (divisor != 0)
                 continue;
         }
