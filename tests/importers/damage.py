@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 import tflite
 
 from tests.litert import ModelBuilder, TensorHandle
+from utvm.errors import ImportModelError
+from utvm.importers.tflite import import_tflite
 
 # Slots of fields in their tables' vtables, from the schema.
 VERSION, OPERATOR_CODES, SUBGRAPHS, BUFFERS = 4, 6, 8, 12
@@ -77,6 +80,11 @@ def vector(table: Any, slot: int) -> int:
     return int(table._tab.Vector(table._tab.Offset(slot))) - 4
 
 
+def first(table: Any, slot: int) -> int:
+    """Position of a vector's first entry."""
+    return vector(table, slot) + 4
+
+
 def put(data: bytes, position: int, layout: str, value: float) -> bytes:
     """A copy with one number overwritten, `layout` as in struct."""
     copy = bytearray(data)
@@ -106,3 +114,13 @@ def append_vector(data: bytes, pointer: int, content: bytes, length: int) -> byt
     padding = b"\0" * (-len(data) % 8)
     start = len(data) + len(padding)
     return put(data, pointer, "I", start - pointer) + padding + struct.pack("<I", length) + content
+
+
+def refusal(data: bytes) -> str:
+    """The message by which the importer refuses a damaged file: one line that begins with the file's name."""
+    with pytest.raises(ImportModelError) as caught:
+        import_tflite(data, "bad.tflite")
+    message = str(caught.value)
+    assert message.startswith("bad.tflite: ")
+    assert "\n" not in message
+    return message
