@@ -73,6 +73,18 @@ def too_large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _written(builder, tmp_path_factory, "too_large.tflite")
 
 
+@pytest.fixture(scope="session")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """8 million multiply-accumulates in one layer, a good part of a second on a virtual board."""
+    builder = ModelBuilder()
+    x = builder.input("x", (512, 256), scale=0.5, zero_point=0)
+    weights = builder.constant("w", np.ones((64, 256), np.int8), scale=0.25)
+    y = builder.tensor("y", (512, 64), scale=8.0, zero_point=0)
+    builder.operator("FULLY_CONNECTED", [x, weights, builder.constant("b", np.zeros(64, np.int32), scale=0.125)], [y])
+    builder.output(y)
+    return _written(builder, tmp_path_factory, "slow.tflite")
+
+
 @pytest.fixture
 def dense_boards(dense: Path) -> FakeBoards:
     """Boards that answer the dense model rightly."""

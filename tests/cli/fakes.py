@@ -60,7 +60,7 @@ class FakeBoards:
     def open(
         self, program: Program, board: Board, prefer: ToolchainChoice, progress: Stage
     ) -> AbstractContextManager[RunningSession]:
-        progress(f"starting the fake {board.name}")
+        progress(f"Starting the fake {board.name}")
         return self._session(program, prefer)
 
     @contextmanager

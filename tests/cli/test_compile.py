@@ -65,7 +65,7 @@ def test_a_saved_program_runs_as_it_is(utvm: Invoke, saved: Path, dense: Path) -
     document = only_json(result)
     assert document["mismatches"] == 0
     assert document["board"]["name"] == BOARD
-    assert "compiling" not in result.stderr
+    assert "Compiling" not in result.stderr
 
 
 def test_a_saved_program_needs_its_model_for_a_check(

@@ -39,18 +39,18 @@ def test_a_bar_on_a_terminal(dense: Path) -> None:
     output, shown = _on_a_terminal([*COMMAND, str(dense)])
     assert output.startswith("{") and "\x1b" not in output
     assert "\x1b[" in shown
-    assert "compiling dense.tflite" in shown
+    assert "Compiling dense.tflite" in shown
 
 
 def test_times_stay_on_a_terminal(dense: Path) -> None:
     _, shown = _on_a_terminal([*COMMAND, "--verbose", str(dense)])
-    assert re.search(r"compiling dense\.tflite for stm32f746-disco: \d+\.\d\d s", shown)
+    assert re.search(r"Compiling dense\.tflite for stm32f746-disco: \d+\.\d\d s", shown)
 
 
 def test_lines_elsewhere(dense: Path) -> None:
     done = subprocess.run([*COMMAND, str(dense)], capture_output=True, text=True, check=True)
     assert done.stderr.splitlines() == [
-        "utvm: reading dense.tflite ...",
-        "utvm: compiling dense.tflite for stm32f746-disco ...",
+        "utvm: Reading dense.tflite ...",
+        "utvm: Compiling dense.tflite for stm32f746-disco ...",
     ]
     assert "\x1b" not in done.stdout

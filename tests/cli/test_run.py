@@ -187,9 +187,9 @@ def test_times_of_stages(utvm: Invoke, dense: Path, dense_boards: FakeBoards) ->
     result = utvm("run", dense, "-b", BOARD, "--verbose", services=dense_boards.services)
     lines = result.stderr.splitlines()
     assert [line.rsplit(":", 1)[0] for line in lines] == [
-        "utvm: reading dense.tflite",
-        "utvm: compiling dense.tflite for stm32f746-disco",
-        "utvm: starting the fake stm32f746-disco",
-        "utvm: running on the virtual stm32f746-disco",
+        "utvm: Reading dense.tflite",
+        "utvm: Compiling dense.tflite for stm32f746-disco",
+        "utvm: Starting the fake stm32f746-disco",
+        "utvm: Running on the virtual stm32f746-disco",
     ]
     assert all(line.endswith(" s") for line in lines)

@@ -22,6 +22,6 @@ def build_sizes(
     from utvm.toolchain import find_compiler
 
     compiler = find_compiler(board, toolchain)
-    stage(f"building the image with {compiler.version}")
+    stage(f"Building the image with {compiler.kind}")
     with tempfile.TemporaryDirectory(prefix="utvm-build-") as folder:
-        return build_program_image(program, board, Path(folder), toolchain).sizes, compiler
+        return build_program_image(program, board, Path(folder), compiler).sizes, compiler

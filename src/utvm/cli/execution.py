@@ -42,7 +42,7 @@ def execute(
 ) -> Execution:
     """Build and load the program, run it once per input, each run within `timeout_s`."""
     with open_session(program, board, toolchain, progress.stage) as session:
-        label = f"running on the virtual {board.name}"
+        label = f"Running on the virtual {board.name}"
         runs = tuple(session.run(one, timeout_s=timeout_s) for one in progress.steps(label, inputs))
         return Execution(runs, session.image.sizes, session.compiler)
 
@@ -51,5 +51,5 @@ def references(model: Model, inputs: Sequence[Mapping[str, Array]], progress: Pr
     """The outputs of every run as the operators' numpy references give them."""
     from utvm.operators import run_reference
 
-    steps = progress.steps("computing the reference on this machine", inputs)
+    steps = progress.steps("Computing the reference on this machine", inputs)
     return [run_reference(model, dict(one)) for one in steps]

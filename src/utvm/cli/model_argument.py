@@ -34,7 +34,7 @@ def load_or_compile(path: Path, board_name: str | None, stage: Stage) -> LoadedP
     if path.is_dir():
         from utvm.codegen.program_io import load_program
 
-        stage(f"loading {path.name}")
+        stage(f"Loading {path.name}")
         program = load_program(path)
         board = load_board(board_name or program.board)
         if board.name != program.board:
@@ -43,11 +43,11 @@ def load_or_compile(path: Path, board_name: str | None, stage: Stage) -> LoadedP
     if board_name is None:
         raise UsageError("--board is needed to compile a model; `utvm boards` lists the boards")
     board = load_board(board_name)
-    stage(f"reading {path.name}")
+    stage(f"Reading {path.name}")
     from utvm.compiler import compile_model, load_model
 
     model = load_model(path)
-    stage(f"compiling {path.name} for {board.name}")
+    stage(f"Compiling {path.name} for {board.name}")
     return LoadedProgram(compile_model(model, board), board, model)
 
 
@@ -64,7 +64,7 @@ def reference_model(loaded: LoadedProgram, reference: Path | None, stage: Stage)
         )
     from utvm.compiler import load_model
 
-    stage(f"reading {reference.name}")
+    stage(f"Reading {reference.name}")
     model = load_model(reference)
     compiled_from = loaded.program.provenance.get("model_sha256")
     if model.source_hash != compiled_from:

@@ -53,7 +53,7 @@ def command(
         if output is not None:
             from utvm.codegen.program_io import save_program
 
-            progress.stage(f"saving {output}")
+            progress.stage(f"Saving {output}")
             save_program(loaded.program, output)
     report = compile_report(loaded.program, loaded.board, built, None if output is None else str(output))
     if as_json:

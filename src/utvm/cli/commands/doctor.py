@@ -23,7 +23,7 @@ def command(as_json: bool) -> int:
     from utvm.report.text.doctor import doctor_text
 
     with open_progress() as progress:
-        progress.stage("examining this installation")
+        progress.stage("Examining this installation")
         report = doctor_report()
     if as_json:
         emit_json(doctor_json(report))
