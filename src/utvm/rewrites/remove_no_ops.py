@@ -75,7 +75,7 @@ def remove_no_ops(model: Model) -> Model:
     """Let the readers of a no-op read its input.
 
     When the no-op's result is a model output, its producer writes that output instead; where it cannot, because the
-    input is itself a model input, a model output or a constant, a Reshape stands in, which needs no kernel.
+    input is itself a model input, a model output or a constant, a Reshape stands in: the cheapest of copies.
     """
     fixed = {*model.inputs, *model.outputs}
     aliases: dict[str, str] = {}
