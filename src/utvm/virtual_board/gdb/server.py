@@ -5,21 +5,32 @@ from __future__ import annotations
 import os
 import select
 import socket
+import sys
+import time
 
 from utvm.virtual_board.gdb.packets import PacketReader, frame
 from utvm.virtual_board.gdb.runner import Runner
 from utvm.virtual_board.gdb.session import PACKET_BYTES, EndSession, Session
+from utvm.virtual_board.lease import CoreLease
 from utvm.virtual_board.target import DebugTarget
 
 RECEIVE_BYTES = 1 << 18
+HANDOVER_TIMEOUT_S, HANDOVER_POLL_S = 5.0, 0.01
 Source = socket.socket | Runner | int
 
 
 class GdbServer:
-    """Serves a target. `lifeline` is a file descriptor whose end of file ends the server."""
+    """Serves a target. The end of file of `lifeline`, a file descriptor, ends the server; other doors share `lease`."""
 
-    def __init__(self, target: DebugTarget, listener: socket.socket, lifeline: int | None = None) -> None:
+    def __init__(
+        self,
+        target: DebugTarget,
+        listener: socket.socket,
+        lifeline: int | None = None,
+        lease: CoreLease | None = None,
+    ) -> None:
         self._target, self._listener, self._lifeline = target, listener, lifeline
+        self._lease = lease or CoreLease()
         self._runner = Runner(target)
 
     def serve(self) -> None:
@@ -33,8 +44,21 @@ class GdbServer:
             if self._listener in ready:
                 connection, _ = self._listener.accept()
                 with connection:
-                    if not self._serve_client(connection):
-                        return
+                    if not self._lease.take("gdb", self._stop_core):
+                        print("gdb: refused a client, another debugger has the core", file=sys.stderr, flush=True)
+                        continue
+                    try:
+                        if not self._serve_client(connection):
+                            return
+                    finally:
+                        self._lease.give_back()
+
+    def _stop_core(self) -> None:
+        """Called by another door that takes over; the loop of `serve` collects the stop."""
+        deadline = time.monotonic() + HANDOVER_TIMEOUT_S
+        while self._runner.is_running and time.monotonic() < deadline:
+            self._target.request_halt()
+            time.sleep(HANDOVER_POLL_S)
 
     def _serve_client(self, connection: socket.socket) -> bool:
         """False when the board is to end."""

@@ -13,11 +13,9 @@ HALT_TIMEOUT_S = 5.0
 
 
 class CoreThread:
-    """Starts and stops a target. `prepare` runs before every start, `stopped` (on the core's thread) after every stop."""
+    """Starts and stops a target. `prepare` runs before every start, `stopped` after every stop, on the core's thread."""
 
-    def __init__(
-        self, target: DebugTarget, prepare: Callable[[], None], stopped: Callable[[StopEvent], None]
-    ) -> None:
+    def __init__(self, target: DebugTarget, prepare: Callable[[], None], stopped: Callable[[StopEvent], None]) -> None:
         self._target, self._prepare, self._stopped = target, prepare, stopped
         self._starts: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._idle = threading.Event()

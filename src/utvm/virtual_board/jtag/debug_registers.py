@@ -96,8 +96,13 @@ class DebugRegisters:
         return self._core.paused()
 
     def halt(self) -> None:
-        """Stop the core if it runs, for another door or because the reset pin went low."""
+        """Stop the core if it runs."""
         self._core.halt()
+
+    def release(self) -> None:
+        """Another debugger takes over: it finds the core halted, and none of our breakpoints."""
+        self._core.halt()
+        self._machine.detach()
 
     def reset(self) -> None:
         """A system reset, by AIRCR or the pin; then the core runs unless the debugger wants it halted."""

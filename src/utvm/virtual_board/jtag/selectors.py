@@ -37,6 +37,6 @@ def write_selected(target: DebugTarget, selector: int, value: int) -> None:
         other = target.read_register(f"d{pair}") & 0xFFFF_FFFF << 32 * (1 - half)
         target.write_register(f"d{pair}", other | value << 32 * half)
     else:
-        name = _NAMES.get(selector)
-        if name is not None and name in names:
-            target.write_register(name, value)
+        single = _NAMES.get(selector)
+        if single is not None and single in names:
+            target.write_register(single, value)

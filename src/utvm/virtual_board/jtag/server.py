@@ -29,7 +29,7 @@ class JtagServer:
     def _accept(self) -> None:
         while True:
             connection, _ = self._listener.accept()
-            if self._lease.take("jtag", self._door.registers.halt):
+            if self._lease.take("jtag", self._door.registers.release):
                 threading.Thread(target=self._serve, args=(connection,), daemon=True, name="jtag").start()
             else:
                 print("jtag: refused a client, another debugger has the core", file=sys.stderr, flush=True)

@@ -1,15 +1,15 @@
 /* The JTAG door: two TAPs in a chain, and behind the first an ADIv5 debug port with one memory access port.
  *
- * Everything between the wire and RAM is here, because a debugger needs some 140 characters and a round trip per
- * word; what lies behind the core's registers is Python and reached through `access`.
+ * Everything between the wire and RAM is here, because a debugger needs some 140 characters and a round trip
+ * per word; what lies behind the core's registers is Python and reached through `access`.
  */
 #ifndef UTVM_VIRTUAL_BOARD_JTAG_H
 #define UTVM_VIRTUAL_BOARD_JTAG_H
 
 #include "core.h"
 
-/* A load or store of one, two or four bytes that is not plain memory; `value` is in the low bits. 1 when done, 0 for
- * a bus fault. */
+/* A load or store of one, two or four bytes that is not plain memory; `value` is in the low bits. 1 when
+ * done, 0 for a bus fault. */
 typedef int (*vb_debug_access)(uint32_t addr, uint32_t size_bytes, int is_write, uint32_t *value);
 typedef void (*vb_reset_pin)(int is_asserted);
 
@@ -55,7 +55,7 @@ typedef struct {
     vb_debug_access access;
     vb_reset_pin reset_pin;
     uint32_t access_port_idr;
-    uint32_t ram; /* bit i: core->regions[i] can be written without further ado */
+    uint32_t ram;                  /* bit i: core->regions[i] can be written without further ado */
     volatile int32_t code_changed; /* a store reached translated code */
     volatile int32_t quit;         /* the client said Q */
     enum vb_tap_state state;
@@ -73,11 +73,11 @@ void vb_jtag_destroy(vb_jtag *jtag);
 int vb_jtag_add_ram(vb_jtag *jtag, uint32_t base_addr); /* 0 if the core has such a region */
 /* Drop translations of code that stores have changed; only while the core stands still. */
 void vb_jtag_forget_stale_code(vb_jtag *jtag);
-/* Serve remote_bitbang on a connected socket. 0 when the client has gone, 1 after a character that is not of the
- * protocol, 2 after an error of the socket. */
+/* Serve remote_bitbang on a connected socket. 0 when the client has gone, 1 after a character that is not of
+ * the protocol, 2 after an error of the socket. */
 int vb_jtag_serve(vb_jtag *jtag, int socket);
-/* Work on characters of the protocol; `replies` has room for `size` of them. Returns how many there are, -1 after a
- * character that is not of the protocol. */
+/* Work on characters of the protocol; `replies` has room for `size` of them. Returns how many there are, -1
+ * after a character that is not of the protocol. */
 int64_t vb_jtag_feed(vb_jtag *jtag, const uint8_t *input, uint32_t size, uint8_t *replies);
 
 /* TAPs (jtag_tap.c). */

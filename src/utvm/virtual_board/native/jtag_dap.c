@@ -2,7 +2,15 @@
 #include "jtag.h"
 
 enum { DP_CONTROL = 1, DP_SELECT = 2 }; /* address bits 3 and 2; 0 and 3 (RDBUFF) read as zero */
-enum { AP_CSW = 0x00, AP_TAR = 0x04, AP_DRW = 0x0c, AP_BD0 = 0x10, AP_BD3 = 0x1c, AP_BASE = 0xf8, AP_IDR = 0xfc };
+enum {
+    AP_CSW = 0x00,
+    AP_TAR = 0x04,
+    AP_DRW = 0x0c,
+    AP_BD0 = 0x10,
+    AP_BD3 = 0x1c,
+    AP_BASE = 0xf8,
+    AP_IDR = 0xfc
+};
 
 #define CONTROL_KEPT 0x5fffff0du      /* all but the power acknowledges and what is written one to clear */
 #define CONTROL_STICKY 0x00000032u    /* STICKYORUN, STICKYCMP, STICKYERR */
@@ -73,7 +81,8 @@ static uint32_t data_access(vb_jtag *jtag, bool is_write, uint32_t data) {
             return failed(jtag);
         result |= (value & mask) << lane;
         if (dap->csw & CSW_INCREMENT)
-            dap->tar = (dap->tar & ~(INCREMENT_BLOCK - 1)) | ((dap->tar + size_bytes) & (INCREMENT_BLOCK - 1));
+            dap->tar =
+                (dap->tar & ~(INCREMENT_BLOCK - 1)) | ((dap->tar + size_bytes) & (INCREMENT_BLOCK - 1));
     }
     return is_write ? 0 : result;
 }

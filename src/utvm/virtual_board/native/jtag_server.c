@@ -1,16 +1,12 @@
 /* OpenOCD's remote_bitbang protocol over a connected socket. */
-#define _GNU_SOURCE /* MSG_DONTWAIT, clock_gettime */
+#define _POSIX_C_SOURCE 200809L
 #include "jtag.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #define CHUNK_BYTES 16384u
-/* How long to look for the next request before sleeping: waking up takes as long as a transfer. */
-#define SPIN_NANOSECONDS 40000
 
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0 /* Python ignores SIGPIPE */
@@ -90,26 +86,12 @@ int64_t vb_jtag_feed(vb_jtag *jtag, const uint8_t *input, uint32_t size, uint8_t
     return count;
 }
 
-static int64_t nanoseconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static ssize_t receive(int socket, uint8_t *buffer) {
-    int64_t until = nanoseconds() + SPIN_NANOSECONDS;
-    for (;;) {
-        ssize_t size = recv(socket, buffer, CHUNK_BYTES, MSG_DONTWAIT);
-        if (size >= 0)
-            return size;
-        if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-            return -1;
-        if (nanoseconds() > until) {
-            struct pollfd waiting = {.fd = socket, .events = POLLIN};
-            if (poll(&waiting, 1, -1) < 0 && errno != EINTR)
-                return -1;
-        }
-    }
+    ssize_t size;
+    do
+        size = recv(socket, buffer, CHUNK_BYTES, 0);
+    while (size < 0 && errno == EINTR);
+    return size;
 }
 
 static bool send_all(int socket, const uint8_t *data, int64_t size) {
