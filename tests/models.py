@@ -28,7 +28,7 @@ def quantized(model: Model, values: Array) -> Array:
     assert tensor.quantization is not None
     scaled = values.astype(np.float64) / tensor.quantization.scale
     rounded = np.copysign(np.floor(np.abs(scaled) + 0.5), scaled) + tensor.quantization.zero_point
-    return np.clip(rounded, -128, 127).astype(np.int8).reshape(tensor.shape)
+    return np.asarray(np.clip(rounded, -128, 127), dtype=np.int8).reshape(tensor.shape)
 
 
 def random_inputs(model: Model, count: int) -> list[dict[str, Array]]:
