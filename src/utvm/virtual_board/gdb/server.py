@@ -15,6 +15,7 @@ from utvm.virtual_board.lease import CoreLease
 from utvm.virtual_board.target import DebugTarget
 
 RECEIVE_BYTES = 1 << 18
+GRACE_S = 0.2  # a client that closes and connects again at once is not a second one
 HANDOVER_TIMEOUT_S, HANDOVER_POLL_S = 5.0, 0.01
 Source = socket.socket | Runner | int
 
@@ -91,12 +92,19 @@ class GdbServer:
             connection.sendall(last_reply)
 
         session = Session(self._target, self._runner, send)
+        refuse_at: float | None = None
         while True:
-            ready = self._wait(connection, self._runner, self._listener)
+            if refuse_at is None:
+                ready = self._wait(connection, self._runner, self._listener)
+            else:
+                ready = self._wait(connection, self._runner, timeout_s=max(refuse_at - time.monotonic(), 0))
             if self._lifeline in ready and self._lifeline_ended():
                 return False
             if self._listener in ready:
+                refuse_at = time.monotonic() + GRACE_S
+            if refuse_at is not None and time.monotonic() >= refuse_at and connection not in ready:
                 self._listener.accept()[0].close()  # one client at a time
+                refuse_at = None
             if self._runner in ready:
                 send(session.stopped(self._runner.collect()))
             if connection not in ready:
@@ -124,9 +132,9 @@ class GdbServer:
                 elif session.acknowledges:
                     connection.sendall(b"-")
 
-    def _wait(self, *sources: Source) -> list[Source]:
+    def _wait(self, *sources: Source, timeout_s: float | None = None) -> list[Source]:
         watched: list[Source] = [*sources, self._lifeline] if self._lifeline is not None else list(sources)
-        return list(select.select(watched, [], [])[0])
+        return list(select.select(watched, [], [], timeout_s)[0])
 
     def _lifeline_ended(self) -> bool:
         return self._lifeline is not None and not os.read(self._lifeline, 4096)
