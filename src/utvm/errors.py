@@ -56,6 +56,10 @@ class OutOfMemoryError(UtvmError):
     """A model does not fit a board; names the shortage and the largest tensors or constants."""
 
 
+class OutOfDeviceMemory(OutOfMemoryError):
+    """No room on the device for a tensor or module; names the sizes and what holds the rest."""
+
+
 class CodegenError(UtvmError):
     """An operator could not be lowered to C."""
 
@@ -90,6 +94,14 @@ class DeviceFault(UtvmError):
 
     def __init__(self, message: str, registers: dict[str, int] | None = None) -> None:
         self.registers = dict(registers or {})
+        super().__init__(message)
+
+
+class KernelError(UtvmError):
+    """A kernel ended with a status other than 0, its own or one of the device runtime; carries it as `status`."""
+
+    def __init__(self, message: str, status: int) -> None:
+        self.status = status
         super().__init__(message)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pydantic import Field, PrivateAttr, model_validator
 
 from utvm.boards.checks import check_core, check_placement, check_regions, check_toolchain
+from utvm.boards.hosted import Hosted, SectionSizes, check_hosted
 from utvm.boards.parts import Core, Placement, Region, Strict, Toolchain
 
-__all__ = ["Board", "Core", "Placement", "Region", "Toolchain"]
+__all__ = ["Board", "Core", "Hosted", "Placement", "Region", "SectionSizes", "Toolchain"]
 
 
 class Board(Strict):
@@ -22,6 +23,7 @@ class Board(Strict):
     regions: tuple[Region, ...] = Field(min_length=1, strict=False)
     placement: Placement
     toolchain: Toolchain
+    hosted: Hosted = Hosted()
     _reference: str = PrivateAttr("")
 
     @property
@@ -48,4 +50,5 @@ class Board(Strict):
         check_placement(self.placement, {region.name: region for region in self.regions})
         check_core(self.core)
         check_toolchain(self.toolchain, self.core)
+        check_hosted(self.hosted, self.core, self.placement, {region.name: region for region in self.regions})
         return self
