@@ -14,6 +14,7 @@ _LEGACY = [
     *((name, 4) for name in (*(f"r{n}" for n in range(13)), "sp", "lr", "pc")),
     *((f"f{n}", 12) for n in range(8)),
 ]
+_MAX_DEPTH = 4
 _XINCLUDE = "{http://www.w3.org/2001/XInclude}include"
 
 
@@ -65,17 +66,18 @@ def parse_memory_map(text: str) -> list[FlashRegion]:
 def _collect(
     element: ElementTree.Element, read_annex: Callable[[str], str], found: list[RemoteRegister], depth: int
 ) -> None:
+    if element.tag == _XINCLUDE:
+        if depth == _MAX_DEPTH:
+            raise TransportError("the server's target description includes itself; it is not usable")
+        annex = element.get("href", "")
+        _collect(_parse(read_annex(annex), annex), read_annex, found, depth + 1)
+    elif element.tag == "reg":
+        number = int(element.get("regnum", found[-1].number + 1 if found else 0))
+        found.append(RemoteRegister(number, element.get("name", "").lower(), int(element.get("bitsize", "32")) // 8))
     for item in element:
-        if item.tag == _XINCLUDE and depth < 4:
-            annex = item.get("href", "")
-            _collect(_parse(read_annex(annex), annex), read_annex, found, depth + 1)
-        elif item.tag == "reg":
-            number = int(item.get("regnum", found[-1].number + 1 if found else 0))
-            found.append(RemoteRegister(number, item.get("name", "").lower(), int(item.get("bitsize", "32")) // 8))
-        else:
-            _collect(item, read_annex, found, depth)
-        if item.tag == "feature" and item.get("name") == "org.gnu.gdb.arm.m-profile":
-            _rename_status(found)
+        _collect(item, read_annex, found, depth)
+    if element.get("name") == "org.gnu.gdb.arm.m-profile":
+        _rename_status(found)
 
 
 def _rename_status(registers: list[RemoteRegister]) -> None:
