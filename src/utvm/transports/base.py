@@ -131,13 +131,13 @@ class Transport(ABC):
         """Stop before the instruction at `addr` until the breakpoint is cleared."""
         self._require("breakpoints")
         self._check_range(addr, 2)
-        self._set_breakpoint(addr & ~1)
+        self._set_breakpoint(addr)
 
     def clear_breakpoint(self, addr: int) -> None:
         """Remove a breakpoint; nothing happens if there is none."""
         self._require("breakpoints")
         self._check_range(addr, 2)
-        self._clear_breakpoint(addr & ~1)
+        self._clear_breakpoint(addr)
 
     def load_image(self, segments: Iterable[tuple[int, bytes]]) -> None:
         """Store an image's (address, bytes) segments, programming flash where the board's memory map says flash.

@@ -286,10 +286,12 @@ class GdbTransport(Transport):
         raise UsageError(f"the board has no register {name!r}; it has {', '.join(item.name for item in self._layout)}")
 
     def _set_breakpoint(self, addr: int) -> None:
+        addr &= ~1
         self._point(b"Z", addr)
         self._breakpoints.add(addr)
 
     def _clear_breakpoint(self, addr: int) -> None:
+        addr &= ~1
         if addr in self._breakpoints:
             self._breakpoints.discard(addr)
             self._point(b"z", addr)
