@@ -24,6 +24,8 @@ ROOMS = [
     "operators",
     "importers",
     "rewrites",
+    "microkernels",
+    "schedules",
     "codegen",
     "compiler",
     "runtime",

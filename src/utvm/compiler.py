@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 from utvm.boards import Board
-from utvm.codegen.assemble import assemble
+from utvm.codegen.assemble import Target, assemble
 from utvm.codegen.budget import arena_regions, check_constants
 from utvm.codegen.program import Program
 from utvm.errors import ImportModelError, UsageError
 from utvm.model import Model
 from utvm.operators import check_model
 from utvm.rewrites import rewrite
+from utvm.schedules import Schedule
 
 _IMPORTERS = {".tflite": "import_tflite"}
 
@@ -32,15 +34,17 @@ def load_model(path: Path) -> Model:
     return import_tflite(data, path.name)
 
 
-def compile_model(model: Model, board: Board) -> Program:
+def compile_model(model: Model, board: Board, schedules: Mapping[str, Schedule] | None = None) -> Program:
     """Rewrite the model, generate its kernels and plan its memory for a board.
 
-    Raises OutOfMemoryError when activations or constants do not fit.
+    `schedules` gives schedules by operator name; every other operator gets its default. Raises OutOfMemoryError when
+    activations or constants do not fit.
     """
     check_model(model)
     rewritten = rewrite(model)
     check_constants(rewritten, board)
-    return assemble(rewritten, board.name, arena_regions(rewritten, board), provenance(model))
+    target = Target(board.name, board.core, arena_regions(rewritten, board))
+    return assemble(rewritten, target, provenance(model), schedules)
 
 
 def provenance(model: Model) -> dict[str, str]:

@@ -64,6 +64,10 @@ class CodegenError(UtvmError):
     """An operator could not be lowered to C."""
 
 
+class ScheduleError(UtvmError):
+    """A schedule is malformed or illegal for its operator or core; names the knob."""
+
+
 class ToolchainError(UtvmError):
     """No compiler for a board, or a compile or link that failed; carries the command and its messages."""
 

@@ -13,12 +13,14 @@ import numpy as np
 
 import utvm
 from utvm.boards import load_board
-from utvm.codegen.assemble import assemble
+from utvm.codegen.assemble import Target, assemble
 from utvm.codegen.memory_plan import ArenaRegion
 from utvm.codegen.model_source import source_files
 from utvm.codegen.program import Program
 from utvm.compiler import compile_model, provenance
 from utvm.model import Array, Model
+from utvm.rewrites import rewrite
+from utvm.schedules import PORTABLE
 
 RUNTIME_INCLUDE = Path(utvm.__path__[0]) / "runtime" / "include"
 WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Werror"]
@@ -93,7 +95,9 @@ def run_program(
 
 def assemble_as_is(model: Model) -> Program:
     """The program of a model without rewrites, in an arena as large as it needs."""
-    return assemble(model, "host", [ArenaRegion("ram", 1 << 30)], provenance(model))
+    target = Target("host", load_board("stm32f746-disco").core, (ArenaRegion("ram", 1 << 30),))
+    portable = {operator.name: PORTABLE for operator in model.operators}
+    return assemble(model, target, provenance(model), portable)
 
 
 def run_kernels(model: Model, inputs: Mapping[str, Array], flags: Sequence[str] = ("-O1",)) -> dict[str, Array]:
@@ -137,5 +141,11 @@ def run_many(
 def run_compiled(
     model: Model, runs: Sequence[Mapping[str, Array]], board: str = "stm32f746-disco", flags: Sequence[str] = ("-O1",)
 ) -> list[dict[str, Array]]:
-    """The model compiled as for a board (rewrites and plan), run on the host."""
-    return run_program(compile_model(model, load_board(board)), runs, flags)
+    """The model compiled as for a board (rewrites and plan) with portable kernels, run on the host."""
+    return run_program(compile_portable(model, board), runs, flags)
+
+
+def compile_portable(model: Model, board: str = "stm32f746-disco") -> Program:
+    """The model compiled for a board with portable kernels only, so that the host can run them."""
+    portable = {operator.name: PORTABLE for operator in rewrite(model).operators}
+    return compile_model(model, load_board(board), portable)

@@ -3,42 +3,50 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from utvm.boards import Core
+from utvm.codegen.kernel_source import KernelText, kernel_text
 from utvm.codegen.lifetimes import Lifetimes, find_lifetimes
 from utvm.codegen.memory_plan import ArenaRegion, Item, MemoryPlan, plan_memory
 from utvm.codegen.names import Identifiers
 from utvm.codegen.program import Call, CallArgument, Constant, KernelSource, PlacedTensor, Program
-from utvm.codegen.tir_to_c import kernel_parameters, kernel_prototype, kernel_to_c
+from utvm.errors import CodegenError
 from utvm.model.graph import Model
-from utvm.model.operator_types import Operator
 from utvm.model.tensor import Array
 from utvm.operators import rule_of
-from utvm.operators.kernel import Kernel
+from utvm.operators.kernel import AnyKernel, CKernel, CodeUnit
+from utvm.schedules import Schedule, Site, default_schedule, scheduled_kernel
 
-_PLACEHOLDER = "KERNEL_NAME"
+
+@dataclass(frozen=True)
+class Target:
+    """What a program is compiled for: a board's name and core, and its RAM for activations, most preferred first."""
+
+    board: str
+    core: Core
+    regions: tuple[ArenaRegion, ...]
 
 
 @dataclass
 class _Collected:
-    """Kernels and constants, each kept once."""
+    """Kernels, microkernels and constants, each kept once."""
 
     identifiers: Identifiers = field(default_factory=Identifiers)
-    kernels: dict[str, KernelSource] = field(default_factory=dict)
+    kernels: dict[KernelText, KernelSource] = field(default_factory=dict)
+    units: dict[str, CodeUnit] = field(default_factory=dict)
     constants: dict[tuple[str, str], Constant] = field(default_factory=dict)
 
-    def kernel(self, kernel: Kernel) -> KernelSource:
+    def kernel(self, kernel: AnyKernel) -> KernelSource:
         """The C function for a kernel; equal functions are one."""
-        text = kernel_to_c(kernel, _PLACEHOLDER)
-        known = self.kernels.get(text)
-        if known is None:
-            name = self.identifiers.fresh(f"{kernel.stem}_{len(self.kernels)}")
-            known = KernelSource(
-                name, kernel_prototype(kernel, name), kernel_to_c(kernel, name), kernel_parameters(kernel)
-            )
-            self.kernels[text] = known
-        return known
+        text = kernel_text(kernel)
+        if text not in self.kernels:
+            self.kernels[text] = text.named(self.identifiers.fresh(f"{kernel.stem}_{len(self.kernels)}"))
+        for unit in kernel.units if isinstance(kernel, CKernel) else ():
+            if self.units.setdefault(unit.name, unit) != unit:
+                raise CodegenError(f"two microkernels are named {unit.name} and differ")
+        return self.kernels[text]
 
     def constant(self, data: Array, owner: str, role: str) -> str:
         """The symbol of a constant; equal data is kept once."""
@@ -48,27 +56,43 @@ class _Collected:
         return self.constants[key].symbol
 
 
-def assemble(model: Model, board: str, regions: Sequence[ArenaRegion], provenance: dict[str, str]) -> Program:
-    """The program of a model that has been checked and rewritten."""
+def assemble(
+    model: Model,
+    target: Target,
+    provenance: dict[str, str],
+    schedules: Mapping[str, Schedule] | None = None,
+) -> Program:
+    """The program of a model that has been checked and rewritten.
+
+    `schedules` names schedules by operator; the others get their default.
+    """
     lifetimes = find_lifetimes(model)
     collected = _Collected()
-    built = [(operator, _build_kernel(model, operator)) for operator in lifetimes.calls]
+    chosen = schedules or {}
+    sites = [
+        Site(operator, model.input_tensors(operator), model.output_tensors(operator), target.core)
+        for operator in lifetimes.calls
+    ]
+    picked = [chosen.get(site.operator.name) or default_schedule(site) for site in sites]
+    built = [scheduled_kernel(site, schedule) for site, schedule in zip(sites, picked, strict=True)]
     scratch = [
         Item(_scratch_name(index, argument.parameter), argument.size_bytes, index, index)
-        for index, (_, kernel) in enumerate(built)
+        for index, kernel in enumerate(built)
         for argument in kernel.arguments
         if argument.role == "scratch"
     ]
-    plan = plan_memory([*lifetimes.items, *scratch], regions, model.name)
+    plan = plan_memory([*lifetimes.items, *scratch], target.regions, model.name)
     calls = tuple(
-        _call(model, index, operator, kernel, collected, plan) for index, (operator, kernel) in enumerate(built)
+        _call(model, index, site, schedule, kernel, collected, plan)
+        for index, (site, schedule, kernel) in enumerate(zip(sites, picked, built, strict=True))
     )
     return Program(
         model=model.name,
-        board=board,
+        board=target.board,
         tensors=_placed_tensors(model, lifetimes, plan),
         constants=tuple(collected.constants.values()),
         kernels=tuple(collected.kernels.values()),
+        units=tuple(collected.units.values()),
         calls=calls,
         inputs=model.inputs,
         outputs=model.outputs,
@@ -77,17 +101,20 @@ def assemble(model: Model, board: str, regions: Sequence[ArenaRegion], provenanc
     )
 
 
-def _build_kernel(model: Model, operator: Operator) -> Kernel:
-    return rule_of(operator).kernel(operator, model.input_tensors(operator), model.output_tensors(operator))
-
-
 def _scratch_name(index: int, parameter: str) -> str:
     return f"scratch {parameter} of call {index}"
 
 
 def _call(
-    model: Model, index: int, operator: Operator, kernel: Kernel, collected: _Collected, plan: MemoryPlan
+    model: Model,
+    index: int,
+    site: Site,
+    schedule: Schedule,
+    kernel: AnyKernel,
+    collected: _Collected,
+    plan: MemoryPlan,
 ) -> Call:
+    operator = site.operator
     arguments: list[CallArgument] = []
     for argument in kernel.arguments:
         if argument.role == "scratch":
@@ -100,15 +127,14 @@ def _call(
         else:
             symbol = collected.constant(data, operator.name, argument.parameter)
             arguments.append(CallArgument(argument.parameter, "constant", symbol))
-    inputs, outputs = model.input_tensors(operator), model.output_tensors(operator)
     return Call(
         layer=operator.name,
         operator=type(operator).__name__,
         kernel=collected.kernel(kernel).name,
         arguments=tuple(arguments),
         outputs=operator.outputs,
-        macs=rule_of(operator).macs(operator, inputs, outputs),
-        schedule="portable",
+        macs=rule_of(operator).macs(operator, site.inputs, site.outputs),
+        schedule=str(schedule),
         scratch_bytes=sum(argument.size_bytes for argument in kernel.arguments),
     )
 

@@ -7,6 +7,8 @@ from importlib import resources
 from utvm.codegen.c_text import C_TYPES, CWriter, array_literal
 from utvm.codegen.program import Call, CallArgument, PlacedTensor, Program
 
+UNIT_FILES = {"c": "microkernels.c", "asm": "microkernels.S"}
+UNITS_HEADER = "microkernels.h"
 HEADER_NAMES = ("utvm_fixed_point.h", "utvm_minmax.h")
 
 
@@ -14,7 +16,7 @@ def source_files(program: Program) -> dict[str, str]:
     """File name to C text. They need no heap, stdio or libm, and no other file unless UTVM_PROFILE is defined."""
     include = resources.files("utvm") / "runtime" / "include"
     headers = {name: (include / name).read_text(encoding="utf-8") for name in HEADER_NAMES}
-    return headers | {
+    files = {
         "kernels.h": _kernels_header(program),
         "kernels.c": _kernels(program),
         "constants.h": _constants_header(program),
@@ -23,6 +25,19 @@ def source_files(program: Program) -> dict[str, str]:
         "model.c": _model(program),
         "tasks.c": _tasks(program),
     }
+    if program.units:
+        files[UNITS_HEADER] = _units_header(program)
+    for language, name in UNIT_FILES.items():
+        if any(unit.language == language for unit in program.units):
+            files[name] = _units(program, language)
+    return headers | files
+
+
+def compiled_files(program: Program) -> tuple[str, ...]:
+    """The names of the files that a standalone image is built of; the others are included, or for hosted runs."""
+    languages = {unit.language for unit in program.units}
+    units = tuple(name for language, name in UNIT_FILES.items() if language in languages)
+    return ("model.c", "kernels.c", "constants.c", *units)
 
 
 def _begin(program: Program, what: str) -> CWriter:
@@ -62,9 +77,29 @@ def _kernels(program: Program) -> str:
     out.line("#include <stdint.h>")
     out.line()
     out.line('#include "kernels.h"')
-    for header in HEADER_NAMES:
+    for header in (*HEADER_NAMES, *([UNITS_HEADER] if program.units else [])):
         out.line(f'#include "{header}"')
     return out.text() + "".join(f"\n{kernel.definition}" for kernel in program.kernels)
+
+
+def _units_header(program: Program) -> str:
+    out = _begin(program, "Microkernels")
+    _guarded(out, "microkernels")
+    out.line("#include <stdint.h>")
+    out.line()
+    for unit in program.units:
+        out.line(f"{unit.prototype};")
+    out.line()
+    out.line("#endif")
+    return out.text()
+
+
+def _units(program: Program, language: str) -> str:
+    out = _begin(program, "Microkernels")
+    if language == "c":
+        for header in (UNITS_HEADER, *HEADER_NAMES):
+            out.line(f'#include "{header}"')
+    return out.text() + "".join(f"\n{unit.text}" for unit in program.units if unit.language == language)
 
 
 def _constants_header(program: Program) -> str:

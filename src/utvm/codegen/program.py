@@ -9,6 +9,7 @@ from typing import Literal
 from utvm.errors import UsageError
 from utvm.model.quantization import Quantization
 from utvm.model.tensor import ITEM_SIZE_BYTES, Array
+from utvm.operators.kernel import CodeUnit
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,16 @@ class Constant:
 
 @dataclass(frozen=True)
 class KernelSource:
-    """A C function; several calls may share it. `parameters` are its C parameter types in order."""
+    """A C function; several calls may share it. `parameters` are its C parameter types in order.
+
+    `units` are the microkernels that it calls.
+    """
 
     name: str
     prototype: str
     definition: str
     parameters: tuple[str, ...]
+    units: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,7 @@ class Program:
     tensors: tuple[PlacedTensor, ...]
     constants: tuple[Constant, ...]
     kernels: tuple[KernelSource, ...]
+    units: tuple[CodeUnit, ...]
     calls: tuple[Call, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]

@@ -17,10 +17,11 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from utvm.codegen.model_source import source_files
+from utvm.codegen.model_source import UNIT_FILES, source_files
 from utvm.codegen.program import Call, Constant, KernelSource, PlacedTensor, Program
 from utvm.errors import ProgramError
 from utvm.model.tensor import ITEM_SIZE_BYTES
+from utvm.operators.kernel import CodeUnit
 
 FORMAT = 1
 METADATA = "metadata.json"
@@ -43,6 +44,16 @@ class _KernelRecord(BaseModel):
     name: str
     prototype: str
     parameters: tuple[str, ...]
+    units: tuple[str, ...]
+    begin: int
+    end: int
+
+
+class _UnitRecord(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    name: str
+    prototype: str
+    language: Literal["c", "asm"]
     begin: int
     end: int
 
@@ -55,6 +66,7 @@ class _Metadata(BaseModel):
     tensors: tuple[PlacedTensor, ...]
     constants: tuple[_ConstantRecord, ...]
     kernels: tuple[_KernelRecord, ...]
+    units: tuple[_UnitRecord, ...]
     calls: tuple[Call, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
@@ -98,15 +110,30 @@ def load_program(folder: Path) -> Program:
     for required in (CONSTANTS, KERNELS):
         if required not in files:
             raise ProgramError(f"{folder / METADATA}: does not list {required}")
-    kernels_text = files[KERNELS].decode()
+    texts = {name: content.decode() for name, content in files.items() if name != CONSTANTS}
     return Program(
         model=metadata.model,
         board=metadata.board,
         tensors=metadata.tensors,
         constants=tuple(_constant(record, files[CONSTANTS], folder) for record in metadata.constants),
         kernels=tuple(
-            KernelSource(record.name, record.prototype, kernels_text[record.begin : record.end], record.parameters)
+            KernelSource(
+                record.name,
+                record.prototype,
+                texts[KERNELS][record.begin : record.end],
+                record.parameters,
+                record.units,
+            )
             for record in metadata.kernels
+        ),
+        units=tuple(
+            CodeUnit(
+                record.name,
+                record.prototype,
+                record.language,
+                texts.get(UNIT_FILES[record.language], "")[record.begin : record.end],
+            )
+            for record in metadata.units
         ),
         calls=metadata.calls,
         inputs=metadata.inputs,
@@ -117,15 +144,26 @@ def load_program(folder: Path) -> Program:
 
 
 def _metadata_text(program: Program, files: dict[str, bytes]) -> str:
-    kernels_text = files[KERNELS].decode()
-    kernels, cursor = [], 0
-    for kernel in program.kernels:
-        begin = kernels_text.index(kernel.definition, cursor)
-        cursor = begin + len(kernel.definition)
-        record = _KernelRecord(
-            name=kernel.name, prototype=kernel.prototype, parameters=kernel.parameters, begin=begin, end=cursor
-        )
-        kernels.append(record.model_dump())
+    texts = {name: content.decode() for name, content in files.items() if name != CONSTANTS}
+    kernels = [
+        _KernelRecord(
+            name=kernel.name,
+            prototype=kernel.prototype,
+            parameters=kernel.parameters,
+            units=kernel.units,
+            begin=begin,
+            end=begin + len(kernel.definition),
+        ).model_dump()
+        for kernel in program.kernels
+        for begin in (texts[KERNELS].index(kernel.definition),)
+    ]
+    units = [
+        _UnitRecord(
+            name=unit.name, prototype=unit.prototype, language=unit.language, begin=begin, end=begin + len(unit.text)
+        ).model_dump()
+        for unit in program.units
+        for begin in (texts[UNIT_FILES[unit.language]].index(unit.text),)
+    ]
     constants, offset = [], 0
     for constant in program.constants:
         constant_record = _ConstantRecord(
@@ -150,6 +188,7 @@ def _metadata_text(program: Program, files: dict[str, bytes]) -> str:
         "tensors": [asdict(tensor) for tensor in program.tensors],
         "constants": constants,
         "kernels": kernels,
+        "units": units,
         "files_sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
     }
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from utvm.codegen.c_text import C_TYPES, LINE_WIDTH, CWriter
+from utvm.codegen.c_text import C_TYPES, CWriter
 from utvm.codegen.expressions import SUM, ExpressionWriter, dtype_of
 from utvm.codegen.lowering import lower
 from utvm.errors import CodegenError
@@ -19,25 +19,9 @@ _RESERVED = frozenset(
 )
 
 
-def kernel_to_c(kernel: Kernel, name: str) -> str:
-    """The kernel's definition as C text, with its tensors' shapes in a comment; returns 0."""
-    return _FunctionWriter(kernel, name).definition()
-
-
-def kernel_prototype(kernel: Kernel, name: str) -> str:
-    """`int32_t name(...)`: typed, `const` where only read, `restrict` unless it may share memory with another.
-
-    Broken into a line per parameter where one line would be long.
-    """
-    parameters = [
-        f"{c_type} *{'' if argument.parameter in kernel.aliased else 'restrict '}{argument.parameter}"
-        for c_type, argument in zip(kernel_parameters(kernel), kernel.arguments, strict=True)
-    ]
-    text = f"int32_t {name}({', '.join(parameters)})"
-    if len(text) > LINE_WIDTH:
-        indent = " " * len(f"int32_t {name}(")
-        text = f"int32_t {name}({f',{chr(10)}{indent}'.join(parameters)})"
-    return text
+def kernel_body(kernel: Kernel) -> str:
+    """The statements of the kernel as C text, not indented; parameters have the names of the kernel's arguments."""
+    return _BodyWriter(kernel).body()
 
 
 def kernel_parameters(kernel: Kernel) -> tuple[str, ...]:
@@ -53,11 +37,10 @@ def _element_dtype(buffer: Any) -> str:
     return str(getattr(dtype, "dtype", dtype))
 
 
-class _FunctionWriter:
-    def __init__(self, kernel: Kernel, name: str) -> None:
+class _BodyWriter:
+    def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
-        self._name = name
-        self._function = lower(kernel.function, name)
+        self._function = lower(kernel.function, kernel.stem)
         self._out = CWriter()
         self._names: dict[Any, str] = {}
         self._used = set(_RESERVED)
@@ -66,14 +49,11 @@ class _FunctionWriter:
         self._undeclared: dict[Any, str] = {}
         self._expressions = ExpressionWriter(self._name_of, lambda buffer: buffer in self._scalars)
 
-    def definition(self) -> str:
+    def body(self) -> str:
         for argument, parameter in zip(self._kernel.arguments, self._function.params, strict=True):
             self._names[parameter] = argument.parameter
             self._used.add(argument.parameter)
-        self._out.comment([self._name, *(f"  {line}" for line in self._kernel.comments)])
-        with self._out.block(kernel_prototype(self._kernel, self._name)):
-            self._statement(self._function.body)
-            self._out.line("return 0;")
+        self._statement(self._function.body)
         return self._out.text()
 
     def _name_of(self, variable: Any) -> str:
@@ -108,7 +88,7 @@ class _FunctionWriter:
             if type(s.value).__name__ != "IntImm":
                 self._out.line(f"{self._expressions.write(s.value)};")
         else:
-            raise CodegenError(f"kernel {self._name}: no C for the TIR statement {kind}")
+            raise CodegenError(f"kernel {self._kernel.stem}: no C for the TIR statement {kind}")
 
     def _loop(self, s: Any) -> None:
         from tvm.sym import Analyzer
@@ -148,7 +128,9 @@ class _FunctionWriter:
             extent *= int(dimension)
         c_type = C_TYPES[_element_dtype(buffer)]
         if extent != 1:
-            raise CodegenError(f"kernel {self._name}: local array {buffer.name}; use scratch, which the plan counts")
+            raise CodegenError(
+                f"kernel {self._kernel.stem}: local array {buffer.name}; use scratch, which the plan counts"
+            )
         self._scalars.add(buffer)
         self._undeclared[buffer] = f"{c_type} {self._name_of(buffer)}"
 
@@ -157,5 +139,5 @@ class _FunctionWriter:
         while type(source).__name__ == "Call":
             source = source.args[0]
         if source in self._scalars or source in self._undeclared:
-            raise CodegenError(f"kernel {self._name}: a view of the local {source}")
+            raise CodegenError(f"kernel {self._kernel.stem}: a view of the local {source}")
         self._names[buffer] = self._name_of(source)

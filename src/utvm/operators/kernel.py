@@ -1,4 +1,4 @@
-"""A kernel before code generation: a TIR function and what is passed for each of its parameters."""
+"""A kernel before code generation: what computes, and what is passed for each of its parameters."""
 
 from __future__ import annotations
 
@@ -33,3 +33,36 @@ class Kernel:
     arguments: tuple[KernelArgument, ...]
     comments: tuple[str, ...]
     aliased: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class CodeUnit:
+    """A function that kernels call, in C or in unified Arm or RISC-V assembly. Equal names mean equal texts.
+
+    `text` is the whole definition; in assembly with its section, alignment, symbol and size directives.
+    """
+
+    name: str
+    prototype: str
+    language: Literal["c", "asm"]
+    text: str
+
+
+@dataclass(frozen=True)
+class CKernel:
+    """A kernel that a schedule writes as C: the statements of its body, which name the parameters of `arguments`.
+
+    `types` are what the parameters point to ("const int8_t", ...), in order. The body declares its own locals, calls
+    `units`, and falls through at its end, where 0 is returned.
+    """
+
+    stem: str
+    body: str
+    types: tuple[str, ...]
+    arguments: tuple[KernelArgument, ...]
+    comments: tuple[str, ...]
+    units: tuple[CodeUnit, ...] = ()
+    aliased: frozenset[str] = frozenset()
+
+
+AnyKernel = Kernel | CKernel

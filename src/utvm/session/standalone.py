@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from utvm.boards import Board
-from utvm.codegen.model_source import source_files
+from utvm.codegen.model_source import compiled_files, source_files
 from utvm.codegen.program import PlacedTensor, Program
 from utvm.errors import DeviceFault, UsageError
 from utvm.model.tensor import Array
@@ -43,7 +43,7 @@ def build_program_image(program: Program, board: Board, build_dir: Path, compile
     source_dir.mkdir(parents=True, exist_ok=True)
     for name, text in source_files(program).items():
         (source_dir / name).write_text(text, encoding="utf-8")
-    sources = [source_dir / name for name in ("model.c", "kernels.c", "constants.c")]
+    sources = [source_dir / name for name in compiled_files(program)]
     return build_image(board, compiler, sources, [source_dir], build_dir, defines=("UTVM_PROFILE",))
 
 

@@ -1,0 +1,1 @@
+"""Functions in C or assembly that kernels call in their innermost loops."""

@@ -1,0 +1,34 @@
+"""The portable kernel of every operator, as a template: it always applies and is the fallback."""
+
+from __future__ import annotations
+
+from utvm.operators import rule_of
+from utvm.operators.kernel import AnyKernel
+from utvm.schedules.schedule import PORTABLE, Schedule
+from utvm.schedules.template import Site, Template
+
+# Cycles of the portable loops per multiply-accumulate and per output element, all cores alike.
+CYCLES_PER_MAC = 7.0
+CYCLES_PER_ELEMENT = 40.0
+
+
+class Portable(Template):
+    """Plain loops from the operator's rule."""
+
+    name = PORTABLE.template
+
+    def refusal(self, site: Site) -> str:
+        """Never refuses."""
+        del site
+        return ""
+
+    def estimated_cycles(self, site: Site, schedule: Schedule) -> float:
+        """By the count of multiply-accumulates and output elements."""
+        del schedule
+        macs = rule_of(site.operator).macs(site.operator, site.inputs, site.outputs)
+        return CYCLES_PER_MAC * macs + CYCLES_PER_ELEMENT * sum(tensor.element_count for tensor in site.outputs)
+
+    def kernel(self, site: Site, schedule: Schedule) -> AnyKernel:
+        """The rule's TIR kernel."""
+        del schedule
+        return rule_of(site.operator).kernel(site.operator, site.inputs, site.outputs)

@@ -1,0 +1,17 @@
+"""All templates: the one table to extend for a new one."""
+
+from __future__ import annotations
+
+from utvm.errors import ScheduleError
+from utvm.schedules.portable import Portable
+from utvm.schedules.template import Template
+
+TEMPLATES: tuple[Template, ...] = (Portable(),)
+
+
+def template_named(name: str) -> Template:
+    """The template of that name; ScheduleError listing the names there are."""
+    for template in TEMPLATES:
+        if template.name == name:
+            return template
+    raise ScheduleError(f"no template is named {name!r}; there are {', '.join(item.name for item in TEMPLATES)}")

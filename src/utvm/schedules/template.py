@@ -1,0 +1,70 @@
+"""What a template is: from an operator and knob values to a kernel."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from utvm.boards import Core
+from utvm.errors import ScheduleError
+from utvm.model.operator_types import Operator
+from utvm.model.tensor import Tensor
+from utvm.operators.kernel import AnyKernel
+from utvm.schedules.schedule import KnobValue, Schedule
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """One operator of a model and where it will run: all that a template may look at."""
+
+    operator: Operator
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    core: Core
+
+
+class Template(ABC):
+    """One way to compute some operators. A file in `schedules/` with one subclass, registered in `registry.py`."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def refusal(self, site: Site) -> str:
+        """Why the template does not apply to the operator, its shapes, values or core; empty if it does."""
+
+    def knobs(self, site: Site) -> Mapping[str, tuple[KnobValue, ...]]:
+        """The values each knob may take, best guess first."""
+        del site
+        return {}
+
+    def conflict(self, site: Site, schedule: Schedule) -> str:
+        """Why this combination of knob values is impossible, naming a knob; empty if it is not."""
+        del site, schedule
+        return ""
+
+    @abstractmethod
+    def estimated_cycles(self, site: Site, schedule: Schedule) -> float:
+        """A rough cost by which defaults are chosen without measuring; comparable between templates."""
+
+    @abstractmethod
+    def kernel(self, site: Site, schedule: Schedule) -> AnyKernel:
+        """The kernel. Called only with legal schedules for which `refusal` is empty."""
+
+    def check(self, site: Site, schedule: Schedule) -> None:
+        """Raise ScheduleError naming the knob or the reason unless the schedule can be built at this site."""
+        where = f"{self.name} for {site.operator.name} on {site.core.name}"
+        reason = self.refusal(site)
+        if reason:
+            raise ScheduleError(f"{where}: {reason}")
+        space = self.knobs(site)
+        given = dict(schedule.knobs)
+        if set(given) != set(space):
+            raise ScheduleError(f"{where}: knobs {sorted(given)} where {sorted(space)} are needed")
+        for name, value in given.items():
+            if value not in space[name]:
+                raise ScheduleError(f"{where}: knob {name} = {value!r} is not one of {list(space[name])}")
+        reason = self.conflict(site, schedule)
+        if reason:
+            raise ScheduleError(f"{where}: {reason}")
