@@ -11,7 +11,9 @@ from tests.virtual_board.firmware import (
     DTCM,
     ENABLE_FPU,
     FLASH,
+    ISB,
     NOP,
+    SPIN,
     STACK_TOP,
     SVC,
     UNDEFINED,
@@ -121,3 +123,11 @@ def test_thread_mode_may_use_the_process_stack(board: Bench) -> None:
     assert board.run(*use_psp, SVC, BKPT, handlers={11: HANDLER}).kind is StopKind.BREAKPOINT
     assert board.register("sp") == board.register("psp") == DTCM + 0x800
     assert board.register("msp") == STACK_TOP
+
+
+def test_an_interrupt_without_a_readable_vector_locks_up(board: Bench) -> None:
+    vtor = (*mov32(0, 0xE000_ED08), *mov32(1, 0x6000_0000), store(1, 0))
+    pend = (*mov32(0, 0xE000_ED04), *mov32(1, 1 << 26), store(1, 0), *ISB, SPIN)
+    event = board.run(*vtor, *pend)
+    assert event.kind is StopKind.LOCKUP
+    assert "vector" in event.message

@@ -165,7 +165,10 @@ class Machine:
         self._set_exits(self._breakpoints)
         with self.control.running():
             while True:
-                self._schedule()
+                try:
+                    self._schedule()
+                except Lockup:
+                    return self._lock_up(f"lockup at {self.engine.read('pc'):#010x}: no vector for a pending exception")
                 event = self._handle(self.engine.run())
                 if event is not None:
                     return event
