@@ -6,6 +6,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from utvm.boards.checks import check_core, check_placement, check_regions, check_toolchain
 from utvm.boards.hosted import Hosted, SectionSizes, check_hosted
+from utvm.boards.memory_timing import MemoryTiming, check_memory_timing
 from utvm.boards.parts import Core, Placement, Region, Strict, Toolchain
 
 __all__ = ["Board", "Core", "Hosted", "Placement", "Region", "SectionSizes", "Toolchain"]
@@ -23,6 +24,7 @@ class Board(Strict):
     regions: tuple[Region, ...] = Field(min_length=1, strict=False)
     placement: Placement
     toolchain: Toolchain
+    memory_timing: MemoryTiming = MemoryTiming()
     hosted: Hosted = Hosted()
     _reference: str = PrivateAttr("")
 
@@ -50,5 +52,6 @@ class Board(Strict):
         check_placement(self.placement, {region.name: region for region in self.regions})
         check_core(self.core)
         check_toolchain(self.toolchain, self.core)
+        check_memory_timing(self.memory_timing, [region.name for region in self.regions])
         check_hosted(self.hosted, self.core, self.placement, {region.name: region for region in self.regions})
         return self
