@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import pytest
 
-TOOLS = {"arm_gcc": "arm-none-eabi-gcc", "gdb": "gdb-multiarch"}
+TOOLS = {"arm_gcc": "arm-none-eabi-gcc", "gdb": "gdb-multiarch", "openocd": "openocd"}
 
 
 def _no_skip() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import subprocess
 import sys
@@ -19,21 +20,25 @@ STDERR_TAIL_CHARS = 2000
 class VirtualBoardProcess:
     """A running virtual board. It ends with `close`, and by itself when this process does.
 
-    `board` is a board's name or the path of its .toml file. Raises VirtualBoardError, with what the process printed,
-    when it does not start.
+    `board` is a board's name or the path of its .toml file. `jtag` also opens the JTAG door: a TCP port (0 for any) or
+    the path of a Unix socket; `jtag_place` is then HOST:PORT or that path. Raises VirtualBoardError, with what the
+    process printed, when it does not start.
     """
 
-    def __init__(self, board: str, *, start_timeout_s: float = START_TIMEOUT_S) -> None:
+    def __init__(self, board: str, *, jtag: int | str | None = None, start_timeout_s: float = START_TIMEOUT_S) -> None:
         self.board = board
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
+        doors = [] if jtag is None else ["--jtag", str(jtag)]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "utvm.virtual_board", board, "--gdb", "0", "--exit-with-stdin"],
+            [sys.executable, "-m", "utvm.virtual_board", board, "--gdb", "0", "--exit-with-stdin", *doors],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
         )
         try:
-            self.host, self.gdb_port = self._wait_until_ready(start_timeout_s)
+            places = self._wait_until_ready(start_timeout_s, ["gdb"] if jtag is None else ["gdb", "jtag"])
+            host, _, port = places["gdb"].rpartition(":")
+            self.host, self.gdb_port, self.jtag_place = host, int(port), places.get("jtag", "")
         except VirtualBoardError:
             self.close()
             raise
@@ -52,8 +57,9 @@ class VirtualBoardProcess:
         """The end of what the process wrote to standard error."""
         if self._stderr.closed:
             return ""
-        self._stderr.seek(0)
-        return self._stderr.read().decode("utf-8", "replace")[-STDERR_TAIL_CHARS:].strip()
+        # Not seek and read: the process writes where the shared file position is.
+        size = os.fstat(self._stderr.fileno()).st_size
+        return os.pread(self._stderr.fileno(), size, 0).decode("utf-8", "replace")[-STDERR_TAIL_CHARS:].strip()
 
     def close(self) -> None:
         """End the process; may be called twice."""
@@ -67,12 +73,13 @@ class VirtualBoardProcess:
             self._process.wait()
         self._stderr.close()
 
-    def _wait_until_ready(self, timeout_s: float) -> tuple[str, int]:
-        line = b""
+    def _wait_until_ready(self, timeout_s: float, doors: list[str]) -> dict[str, str]:
+        """The place of each door, as the process announces them, one a line."""
+        text = b""
         deadline = time.monotonic() + timeout_s
         output = self._process.stdout
         assert output is not None  # asked for above
-        while not line.endswith(b"\n"):
+        while text.count(b"\n") < len(doors):
             if not select.select([output], [], [], max(deadline - time.monotonic(), 0))[0]:
                 raise VirtualBoardError(
                     f"the virtual board {self.board} was not ready after {timeout_s:g} s{self._said()}"
@@ -81,12 +88,12 @@ class VirtualBoardProcess:
             if not data:
                 self._process.wait(END_TIMEOUT_S)
                 raise VirtualBoardError(f"the virtual board {self.board} did not start{self._said()}")
-            line += data
-        word, _, place = line.decode("ascii", "replace").strip().partition(" ")
-        host, _, port = place.rpartition(":")
-        if word != "gdb" or not port.isdigit():
-            raise VirtualBoardError(f"the virtual board {self.board} announced {line!r} instead of its port")
-        return host, int(port)
+            text += data
+        announced = [line.partition(" ") for line in text.decode("ascii", "replace").splitlines()]
+        places = {word: place for word, _, place in announced}
+        if list(places) != doors or not places["gdb"].rpartition(":")[2].isdigit():
+            raise VirtualBoardError(f"the virtual board {self.board} announced {text!r} instead of its ports")
+        return places
 
     def _said(self) -> str:
         messages = self.messages()

@@ -13,7 +13,7 @@ HALT_TIMEOUT_S = 5.0
 
 
 class CoreThread:
-    """Starts and stops a target. `prepare` runs before every start, `stopped` after every stop, on the core's thread."""
+    """Starts and stops a target. `prepare` runs before every start, `stopped` after every stop, on this thread."""
 
     def __init__(self, target: DebugTarget, prepare: Callable[[], None], stopped: Callable[[StopEvent], None]) -> None:
         self._target, self._prepare, self._stopped = target, prepare, stopped
