@@ -16,7 +16,7 @@ G0B1 = (DATA / "nucleo-g0b1re.toml").read_text(encoding="utf-8")
 
 
 def test_the_five_boards_are_there() -> None:
-    assert board_names() == [
+    assert board_names("virtual") == [
         "nucleo-g0b1re",
         "nucleo-h7a3zi-q",
         "nucleo-l4r5zi",
@@ -25,11 +25,26 @@ def test_the_five_boards_are_there() -> None:
     ]
 
 
+def test_the_host_and_the_machines_of_qemu_are_there() -> None:
+    assert board_names("arena") == ["host"]
+    machines = [load_board(name).qemu for name in board_names("qemu")]
+    assert sorted(qemu.machine for qemu in machines if qemu) == [
+        "microbit",
+        "mps2-an385",
+        "mps2-an386",
+        "mps2-an500",
+        "mps2-an505",
+        "mps3-an547",
+        "virt",
+    ]
+
+
 @pytest.mark.parametrize("name", board_names())
 def test_a_board_is_named_like_its_file(name: str) -> None:
     board = load_board(name)
     assert board.name == name
-    assert board.region(board.placement.code).kind == "flash"
+    if board.hosted.comms == "virtual":
+        assert board.region(board.placement.code).kind == "flash"
 
 
 # Totals from the chips' reference manuals: flash, and RAM without backup SRAM.
@@ -102,6 +117,26 @@ def test_a_wrong_key_is_named(old: str, new: str, message: str) -> None:
     text = F746.replace(old, new, 1)
     assert text != F746
     with pytest.raises(BoardError, match=r"(?s)mine\.toml: .*" + message):
+        parse_board(text, "mine.toml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("reserved_addr = 0x203F_F000", "reserved_addr = 0x2000_1000", r"qemu\.reserved_addr: .*inside region sram"),
+        ("[qemu]", "[qemu_]", r"qemu_: Extra inputs"),
+        ('emulator = "qemu-system-arm"', 'emulator = "qemu"', r"qemu\.emulator: "),
+    ],
+)
+def test_a_wrong_machine_of_qemu_is_named(old: str, new: str, message: str) -> None:
+    text = (DATA / "qemu-mps2-an386.toml").read_text(encoding="utf-8").replace(old, new, 1)
+    with pytest.raises(BoardError, match=message):
+        parse_board(text, "mine.toml")
+
+
+def test_a_board_behind_qemu_says_which_machine() -> None:
+    text = F746 + '\n[hosted]\ncomms = "qemu"\n'
+    with pytest.raises(BoardError, match="qemu: is needed"):
         parse_board(text, "mine.toml")
 
 

@@ -107,7 +107,7 @@ int32_t utvm_model_run(void) { *where = 5; return 0; }
 """
 
 
-@pytest.mark.parametrize("board_name", board_names())
+@pytest.mark.parametrize("board_name", board_names("virtual"))
 def test_a_wild_pointer_is_recorded(board_name: str, tmp_path: Path) -> None:
     board = load_board(board_name)
     source = tmp_path / "faulty.c"

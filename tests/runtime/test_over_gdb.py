@@ -17,7 +17,7 @@ from utvm.transports import StopKind, VirtualBoardTransport
 TIMEOUT_S = 60.0
 
 
-@pytest.mark.parametrize("board_name", board_names())
+@pytest.mark.parametrize("board_name", board_names("virtual"))
 def test_a_model_runs_under_a_host(board_name: str, tmp_path: Path) -> None:
     board = load_board(board_name)
     define = f'ARENA_SECTION=".utvm_arena.{board.placement.arena[-1]}"'

@@ -44,7 +44,7 @@ def test_benchmark_models_on_the_f746(models_dir: Path, name: str, prefer: Prefe
 
 @pytest.mark.models
 @pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("board_name", [name for name in board_names() if name != F746.name])
+@pytest.mark.parametrize("board_name", [name for name in board_names("virtual") if name != F746.name])
 def test_benchmark_models_on_the_other_boards(models_dir: Path, name: str, board_name: str) -> None:
     model, board = benchmark_model(models_dir, name), load_board(board_name)
     with StandaloneSession(compile_model(model, board), board, "auto") as session:

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from utvm.boards.parts import Core, Placement, Region, Toolchain
 
 _ZIG_FPU_FEATURES = {"fpv4-sp-d16": "vfp4d16sp", "fpv5-sp-d16": "fp_armv8d16sp", "fpv5-d16": "fp_armv8d16"}
-_CORES_WITHOUT_DWT_COUNTER = ("cortex-m0", "cortex-m0plus", "rv32imac")
-_CORES_WITHOUT_FPU = ("cortex-m0", "cortex-m0plus", "cortex-m3", "rv32imac")
+_CORES_WITHOUT_DWT_COUNTER = ("cortex-m0", "cortex-m0plus", "rv32imac", "host")
+_CORES_WITHOUT_FPU = ("cortex-m0", "cortex-m0plus", "cortex-m3", "rv32imac", "host")
 
 
 def check_regions(regions: Sequence[Region]) -> None:
@@ -57,7 +57,9 @@ def check_core(core: Core) -> None:
     """The core has the optional parts that the file claims."""
     if core.cycle_counter == "dwt" and core.name in _CORES_WITHOUT_DWT_COUNTER:
         raise ValueError(f"core.cycle_counter: {core.name} has no cycle counter in a DWT")
-    if (core.cycle_counter == "mcycle") != core.name.startswith("rv"):
+    if (core.cycle_counter == "mcycle") != core.name.startswith("rv") or (core.cycle_counter == "clock") != (
+        core.name == "host"
+    ):
         raise ValueError(f"core.cycle_counter: {core.cycle_counter} is not a counter of {core.name}")
     if core.fpu is not None and core.name in _CORES_WITHOUT_FPU:
         raise ValueError(f"core.fpu: {core.name} has no {core.fpu}")

@@ -18,10 +18,11 @@ else:
     import tomli as tomllib
 
 
-def board_names() -> list[str]:
-    """Names of the boards that come with µTVM, sorted."""
+def board_names(comms: str | None = None) -> list[str]:
+    """Names of the boards that come with µTVM, sorted; with `comms`, those that are reached in that way by default."""
     data = resources.files("utvm.boards") / "data"
-    return sorted(item.name[: -len(".toml")] for item in data.iterdir() if item.name.endswith(".toml"))
+    names = sorted(item.name[: -len(".toml")] for item in data.iterdir() if item.name.endswith(".toml"))
+    return [name for name in names if comms is None or load_board(name).hosted.comms == comms]
 
 
 def load_board(name_or_path: str) -> Board:

@@ -37,13 +37,21 @@ class Core(Strict):
     """The processor core and the optional parts of its instruction set."""
 
     name: Literal[
-        "cortex-m0", "cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55", "rv32imac"
+        "cortex-m0",
+        "cortex-m0plus",
+        "cortex-m3",
+        "cortex-m4",
+        "cortex-m7",
+        "cortex-m33",
+        "cortex-m55",
+        "rv32imac",
+        "host",
     ]
     cpuid: int | None = None
     fpu: Literal["fpv4-sp-d16", "fpv5-sp-d16", "fpv5-d16"] | None = None
     dsp: bool = False
     mve: bool = False
-    cycle_counter: Literal["dwt", "systick", "mcycle"]
+    cycle_counter: Literal["dwt", "systick", "mcycle", "clock"]
 
 
 class Placement(Strict):

@@ -8,8 +8,9 @@ from utvm.boards.checks import check_core, check_placement, check_regions, check
 from utvm.boards.hosted import Hosted, SectionSizes, check_hosted
 from utvm.boards.memory_timing import MemoryTiming, check_memory_timing
 from utvm.boards.parts import Core, Placement, Region, Strict, Toolchain
+from utvm.boards.qemu import Qemu, check_qemu
 
-__all__ = ["Board", "Core", "Hosted", "Placement", "Region", "SectionSizes", "Toolchain"]
+__all__ = ["Board", "Core", "Hosted", "Placement", "Qemu", "Region", "SectionSizes", "Toolchain"]
 
 
 class Board(Strict):
@@ -26,6 +27,7 @@ class Board(Strict):
     toolchain: Toolchain
     memory_timing: MemoryTiming = MemoryTiming()
     hosted: Hosted = Hosted()
+    qemu: Qemu | None = None
     _reference: str = PrivateAttr("")
 
     @property
@@ -54,4 +56,5 @@ class Board(Strict):
         check_toolchain(self.toolchain, self.core)
         check_memory_timing(self.memory_timing, [region.name for region in self.regions])
         check_hosted(self.hosted, self.core, self.placement, {region.name: region for region in self.regions})
+        check_qemu(self.qemu, self.hosted.comms, self.regions)
         return self
