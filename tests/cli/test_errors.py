@@ -14,7 +14,7 @@ import utvm.errors
 from tests.cli.conftest import Invoke, only_json
 from tests.cli.fakes import FakeBoards
 from utvm.compiler import load_model
-from utvm.errors import BoardError, UnsupportedModelError, UnsupportedOperator, UsageError, UtvmError
+from utvm.errors import BoardError, KernelError, UnsupportedModelError, UnsupportedOperator, UsageError, UtvmError
 
 BOARD = "stm32f746-disco"
 
@@ -26,6 +26,8 @@ def _classes(base: type[UtvmError]) -> list[type[UtvmError]]:
 def _example(kind: type[UtvmError]) -> UtvmError:
     if kind is UnsupportedModelError:
         return UnsupportedModelError("m.tflite", [UnsupportedOperator("LSTM", "node 0", 1, "int8", "no")])
+    if issubclass(kind, KernelError):
+        return kind("the reason, in words", status=3)
     return kind("the reason, in words")
 
 

@@ -60,7 +60,9 @@ def runs_programs(command: tuple[str, ...], flags: tuple[str, ...] = ()) -> bool
 
 
 def supported_sanitizers(compiler: Compiler) -> tuple[Sanitizer, ...]:
-    """The sanitizers with which the compiler makes programs that run here."""
+    """The sanitizers with which the compiler makes programs that run here. zig's leave them out when they optimise."""
+    if compiler.kind == "zig":
+        return ()
     return tuple(name for name in SANITIZERS if runs_programs(compiler.command, (f"-fsanitize={name}",)))
 
 
