@@ -231,11 +231,13 @@ class OpenOcdTransport(Transport):
     # Breakpoints.
 
     def _set_breakpoint(self, addr: int) -> None:
+        addr &= ~1
         if addr not in self._breakpoints:
             self._add_breakpoint(addr)
             self._breakpoints.add(addr)
 
     def _clear_breakpoint(self, addr: int) -> None:
+        addr &= ~1
         if addr in self._breakpoints:
             self._do(f"capture {{rbp {addr:#x}}}", f"removing the breakpoint at {addr:#010x}")
             self._breakpoints.discard(addr)
