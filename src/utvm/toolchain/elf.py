@@ -64,20 +64,20 @@ class Elf:
         return self.sections.get(name, Section(name, 0, 0, False))
 
 
-def read_elf(path: Path) -> Elf:
-    """The image in that file. Raises ToolchainError if it cannot be read or is not a 32-bit ELF executable."""
+def read_elf(path: Path, bits: int = 32) -> Elf:
+    """The image in that file. Raises ToolchainError if it cannot be read or is no ELF executable of so many bits."""
     try:
         with path.open("rb") as stream:
-            return _read(path, ELFFile(stream))
+            return _read(path, ELFFile(stream), bits)
     except OSError as error:
         raise ToolchainError(f"{path}: cannot be read: {error}") from error
     except (ELFError, ValueError, KeyError, UnicodeDecodeError) as error:
         raise ToolchainError(f"{path}: not an ELF file, or a damaged one: {error}") from error
 
 
-def _read(path: Path, elf: ELFFile) -> Elf:
-    if elf.elfclass != 32 or elf["e_type"] != "ET_EXEC":
-        raise ToolchainError(f"{path}: not a 32-bit ELF executable ({elf.elfclass} bits, {elf['e_type']})")
+def _read(path: Path, elf: ELFFile, bits: int) -> Elf:
+    if elf.elfclass != bits or elf["e_type"] != "ET_EXEC":
+        raise ToolchainError(f"{path}: not a {bits}-bit ELF executable ({elf.elfclass} bits, {elf['e_type']})")
     is_arm = elf["e_machine"] == "EM_ARM"
     segments = tuple(
         Segment(segment["p_paddr"], segment.data())
