@@ -1,7 +1,7 @@
 """What every transport must do. A transport's test module subclasses `TransportConformance` and says how to open one.
 
 A fresh instance is given to every test. `ram_addr` is RAM of at least 304 KB unless `ram_bytes` says otherwise,
-`unmapped_addr` an address without memory; the code of the tests is Thumb and position-independent.
+`unmapped_addr` an address without memory; `code` is the machine code of the board's instruction set.
 """
 
 from __future__ import annotations
@@ -14,20 +14,18 @@ from typing import ClassVar
 
 import pytest
 
+from tests.transports.snippets import THUMB, Snippets
 from utvm.errors import DeviceFault, TransportError, TransportTimeout, UsageError
 from utvm.transports import StopKind, Transport, device_fault
 
 SIZES = (0, 1, 2, 3, 4, 5, 31, 255, 256, 1023, 4096, 65_535, 65_536, 300_000)
-ADD_R0_R1_RETURN = bytes.fromhex("4018 7047")  # adds r0, r0, r1; bx lr
-ENDLESS = bytes.fromhex("fee7")  # b .
-LOAD_WORD_R0 = bytes.fromhex("0068 7047")  # ldr r0, [r0]; bx lr
-UNDEFINED = bytes.fromhex("00de")  # udf #0
 
 
 class TransportConformance(ABC):
     ram_addr: ClassVar[int]
     ram_bytes: ClassVar[int] = 300_000
     unmapped_addr: ClassVar[int]
+    code: ClassVar[Snippets] = THUMB
 
     @abstractmethod
     def open(self) -> Transport:
@@ -79,7 +77,7 @@ class TransportConformance(ABC):
     def call(self, board: Transport, code: bytes, *arguments: int, timeout_s: float = 5.0) -> StopKind:
         board.write(self.ram_addr, code)
         return board.execute(
-            self.ram_addr | 1,
+            self.ram_addr | self.code.entry_bit,
             timeout_s,
             stop_addr=self.ram_addr + 0x800,
             stack_addr=self.ram_addr + 0x1000,
@@ -87,35 +85,35 @@ class TransportConformance(ABC):
         ).kind
 
     def test_a_function_is_executed_with_its_arguments(self, board: Transport) -> None:
-        assert self.call(board, ADD_R0_R1_RETURN, 40, 2) is StopKind.BREAKPOINT
-        assert board.registers()["r0"] == 42
+        assert self.call(board, self.code.add, 40, 2) is StopKind.BREAKPOINT
+        assert board.registers()[self.code.result] == 42
         assert board.registers()["pc"] == self.ram_addr + 0x800
-        assert self.call(board, ADD_R0_R1_RETURN, -1, 2) is StopKind.BREAKPOINT
-        assert board.registers()["r0"] == 1
+        assert self.call(board, self.code.add, -1, 2) is StopKind.BREAKPOINT
+        assert board.registers()[self.code.result] == 1
 
     def test_new_code_at_the_same_place_is_executed(self, board: Transport) -> None:
-        self.call(board, ADD_R0_R1_RETURN, 5, 3)
-        self.call(board, bytes.fromhex("401a 7047"), 5, 3)  # subs r0, r0, r1
-        assert board.registers()["r0"] == 2
+        self.call(board, self.code.add, 5, 3)
+        self.call(board, self.code.subtract, 5, 3)
+        assert board.registers()[self.code.result] == 2
 
     def test_an_endless_loop_times_out_and_reset_recovers(self, board: Transport) -> None:
         start = time.monotonic()
         with pytest.raises(TransportTimeout, match="reset"):
-            self.call(board, ENDLESS, timeout_s=0.1)
+            self.call(board, self.code.endless, timeout_s=0.1)
         assert time.monotonic() - start < 2.5
         board.reset()
-        assert self.call(board, ADD_R0_R1_RETURN, 1, 2) is StopKind.BREAKPOINT
+        assert self.call(board, self.code.add, 1, 2) is StopKind.BREAKPOINT
 
     def test_memory_survives_a_reset(self, board: Transport) -> None:
         board.write(self.ram_addr + 0x2000, b"kept")
         board.reset()
         assert board.read(self.ram_addr + 0x2000, 4) == b"kept"
 
-    @pytest.mark.parametrize("code", [LOAD_WORD_R0, UNDEFINED])
-    def test_a_fault_is_a_stop_with_a_cause_and_reset_recovers(self, board: Transport, code: bytes) -> None:
-        board.write(self.ram_addr, code)
+    @pytest.mark.parametrize("kind", ["load_word", "undefined"])
+    def test_a_fault_is_a_stop_with_a_cause_and_reset_recovers(self, board: Transport, kind: str) -> None:
+        board.write(self.ram_addr, getattr(self.code, kind))
         stop = board.execute(
-            self.ram_addr | 1,
+            self.ram_addr | self.code.entry_bit,
             5.0,
             stop_addr=self.ram_addr + 0x800,
             stack_addr=self.ram_addr + 0x1000,
@@ -126,29 +124,32 @@ class TransportConformance(ABC):
         assert isinstance(fault, DeviceFault)
         assert fault.registers["pc"] == self.ram_addr
         if board.capabilities.fault_status:
-            expected = f"{self.unmapped_addr:#010x}" if code == LOAD_WORD_R0 else "UNDEFINSTR"
+            expected = f"{self.unmapped_addr:#010x}" if kind == "load_word" else "UNDEFINSTR"
             assert expected in str(fault)
         board.reset()
-        assert self.call(board, ADD_R0_R1_RETURN, 1, 2) is StopKind.BREAKPOINT
+        assert self.call(board, self.code.add, 1, 2) is StopKind.BREAKPOINT
 
     def test_resume_stops_at_breakpoints_and_passes_the_current_one(self, board: Transport) -> None:
         if not board.capabilities.breakpoints:
             pytest.skip("this transport has no breakpoints")
-        board.write(self.ram_addr, bytes.fromhex("0130 fde7"))  # loop: adds r0, #1; b loop
-        board.set_breakpoint(self.ram_addr + 2)
-        stop = board.execute(self.ram_addr | 1, 5.0, stack_addr=self.ram_addr + 0x1000, arguments=(0,))
-        assert (stop.pc, board.registers()["r0"]) == (self.ram_addr + 2, 1)
+        board.write(self.ram_addr, self.code.count)
+        branch_addr = self.ram_addr + self.code.count_branch_offset
+        board.set_breakpoint(branch_addr)
+        stop = board.execute(
+            self.ram_addr | self.code.entry_bit, 5.0, stack_addr=self.ram_addr + 0x1000, arguments=(0,)
+        )
+        assert (stop.pc, board.registers()[self.code.counter]) == (branch_addr, 1)
         for count in (2, 3):
-            assert board.resume(timeout_s=5.0).pc == self.ram_addr + 2
-            assert board.registers()["r0"] == count
-        board.clear_breakpoint(self.ram_addr + 2)
+            assert board.resume(timeout_s=5.0).pc == branch_addr
+            assert board.registers()[self.code.counter] == count
+        board.clear_breakpoint(branch_addr)
         assert board.resume([self.ram_addr], timeout_s=5.0).pc == self.ram_addr
-        assert board.registers()["r0"] == 3
+        assert board.registers()[self.code.counter] == 3
 
     @pytest.mark.parametrize("timeout_s", [0, -1, float("nan")])
     def test_a_senseless_timeout_is_refused(self, board: Transport, timeout_s: float) -> None:
         with pytest.raises(UsageError, match="time-out"):
-            board.execute(self.ram_addr | 1, timeout_s)
+            board.execute(self.ram_addr | self.code.entry_bit, timeout_s)
 
     def test_a_vanished_board_is_an_error_that_says_what_to_try(self, board: Transport) -> None:
         self.break_connection(board)
