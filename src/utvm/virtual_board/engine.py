@@ -128,6 +128,17 @@ class Engine:
             self._native.vb_add_region(self._core, region.base_addr, region.size_bytes, item.host_addr)
         self._native.vb_map_peripherals(self._core, PERIPHERAL_BUS_ADDR, PERIPHERAL_BUS_BYTES)
 
+    def map_registers(self, base_addr: int, size_bytes: int) -> None:
+        """Serve a range by the peripheral callbacks too; they get its offset modulo 2^32."""
+        if self._native.vb_map_peripherals(self._core, base_addr, size_bytes):
+            raise VirtualBoardError(
+                f"the registers at {base_addr:#010x} cannot be mapped; does a memory region overlap?"
+            )
+
+    def set_programs_flash(self, programs_flash: bool) -> None:
+        """Whether a store into flash clears bits there, instead of faulting."""
+        self._native.vb_set_programs_flash(self._core, int(programs_flash))
+
     @property
     def native(self) -> tuple[ctypes.CDLL, int]:
         """The native library and the address of its core, for a door that reaches past this class."""
@@ -248,6 +259,7 @@ def _declare(native: ctypes.CDLL) -> ctypes.CDLL:
         "vb_create": (pointer, (pointer, pointer, _READ, _WRITE)),
         "vb_add_region": (integer, (pointer, u32, u32, pointer)),
         "vb_map_peripherals": (integer, (pointer, u32, u32)),
+        "vb_set_programs_flash": (None, (pointer, integer)),
         "vb_run": (integer, (pointer, u32, integer)),
         "vb_request_stop": (None, (pointer,)),
         "vb_forget_code": (None, (pointer,)),

@@ -10,6 +10,7 @@ from unicorn import unicorn_const as uc_const
 from utvm.boards import Board
 from utvm.virtual_board import faults
 from utvm.virtual_board import system_control as scs
+from utvm.virtual_board.chip import chip_of
 from utvm.virtual_board.engine import PERIPHERAL_BUS_ADDR, PERIPHERAL_BUS_BYTES, Engine, EngineStop, Stop, Trap
 from utvm.virtual_board.exceptions import BUS_FAULT, CFSR_UNSTKERR, HARD_FAULT, SVCALL, SYSTICK, ExceptionModel, Lockup
 from utvm.virtual_board.faults import Fault, fault_of
@@ -32,6 +33,9 @@ class Machine:
         self.board = board
         self.memory = Memory(board.regions)
         self.engine = Engine(board.core, self.memory, self._read_peripheral, self._write_peripheral)
+        self.chip = chip_of(board, self.memory)
+        for base_addr, size_bytes in self.chip.windows:
+            self.engine.map_registers(base_addr, size_bytes)
         self.control = SystemControl(board.core, board.region(board.placement.code).base_addr, self)
         self.exceptions = ExceptionModel(board.core.name, self.engine, self.memory, self.control)
         self._breakpoints: set[int] = set()
@@ -69,27 +73,29 @@ class Machine:
         self.engine.write(name, value | 1 if name == "pc" else value)
 
     def read_memory(self, addr: int, size_bytes: int) -> bytes:
-        """Bytes of memory, or of the private peripheral bus; MemoryFault where there is neither."""
-        offset = addr - PERIPHERAL_BUS_ADDR
-        if not 0 <= offset < PERIPHERAL_BUS_BYTES:
+        """Bytes of memory, or of registers on a bus; MemoryFault where there is neither."""
+        if not self.is_register(addr):
             return self.memory.read(addr, size_bytes)
-        first = offset & ~3
-        words = range(first, min(offset + size_bytes + 3 & ~3, PERIPHERAL_BUS_BYTES), 4)
-        data = b"".join(self.control.read(word, 4).to_bytes(4, "little") for word in words)
-        return data[offset - first : offset - first + size_bytes]
+        first = addr & ~3
+        words = range(first, min(addr + size_bytes + 3 & ~3, PERIPHERAL_BUS_ADDR + PERIPHERAL_BUS_BYTES), 4)
+        data = b"".join(self._read_peripheral(word - PERIPHERAL_BUS_ADDR, 4).to_bytes(4, "little") for word in words)
+        return data[addr - first : addr - first + size_bytes]
 
     def write_memory(self, addr: int, data: bytes) -> None:
-        """Store bytes into memory, flash too, or the private peripheral bus; MemoryFault where there is neither."""
-        offset = addr - PERIPHERAL_BUS_ADDR
-        if not 0 <= offset < PERIPHERAL_BUS_BYTES:
+        """Store bytes into memory, flash too, or registers on a bus; MemoryFault where there is neither."""
+        if not self.is_register(addr):
             self.memory.write(addr, data)
             self.engine.code_written(addr, len(data))
             return
         with self.control.debugger_access():
             while data:
-                size = next(size for size in (4, 2, 1) if size <= len(data) and offset % size == 0)
-                self.control.write(offset, size, int.from_bytes(data[:size], "little"))
-                offset, data = offset + size, data[size:]
+                size = next(size for size in (4, 2, 1) if size <= len(data) and addr % size == 0)
+                self._write_peripheral(addr - PERIPHERAL_BUS_ADDR, size, int.from_bytes(data[:size], "little"))
+                addr, data = addr + size, data[size:]
+
+    def is_register(self, addr: int) -> bool:
+        """Whether a bus of registers answers, not memory."""
+        return 0 <= addr - PERIPHERAL_BUS_ADDR < PERIPHERAL_BUS_BYTES or self.chip.owns(addr)
 
     def set_breakpoint(self, addr: int) -> None:
         """Halt before the instruction at an address; bit 0 does not matter."""
@@ -147,6 +153,8 @@ class Machine:
         """Reset core and peripherals; the stack pointer and PC come from the vector table at the start of the code."""
         self.exceptions.reset()
         self.control.reset()
+        self.chip.reset()
+        self.engine.set_programs_flash(False)
         self._reset_requested = False
         engine = self.engine
         engine.write("xpsr", THUMB)
@@ -228,10 +236,18 @@ class Machine:
         self.engine.set_deadline(0)
 
     def _read_peripheral(self, offset: int, size_bytes: int) -> int:
+        addr = PERIPHERAL_BUS_ADDR + offset & 0xFFFF_FFFF
+        if self.chip.owns(addr):
+            return self.chip.read(addr, size_bytes)
         return self.control.read(offset, size_bytes)
 
     def _write_peripheral(self, offset: int, size_bytes: int, value: int) -> None:
-        self.control.write(offset, size_bytes, value)
+        addr = PERIPHERAL_BUS_ADDR + offset & 0xFFFF_FFFF
+        if self.chip.owns(addr):
+            self.chip.write(addr, size_bytes, value)
+            self.engine.set_programs_flash(self.chip.programs_flash)
+        else:
+            self.control.write(offset, size_bytes, value)
 
     # Running.
 

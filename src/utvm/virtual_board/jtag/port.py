@@ -60,6 +60,10 @@ class DebugPort:
             raise VirtualBoardError("that is not the remote_bitbang protocol")
         return replies.raw[:count]
 
+    def note_code_change(self) -> None:
+        """Code may have changed in a way that the port did not see."""
+        self._native.vb_jtag_note_code_change(self._jtag)
+
     def forget_stale_code(self) -> None:
         """Drop translations of code that stores have changed; only while the core stands still."""
         self._native.vb_jtag_forget_stale_code(self._jtag)
@@ -83,6 +87,7 @@ def _declare(native: ctypes.CDLL) -> ctypes.CDLL:
         "vb_jtag_add_ram": (integer, (pointer, u32)),
         "vb_jtag_serve": (integer, (pointer, integer)),
         "vb_jtag_feed": (ctypes.c_int64, (pointer, ctypes.c_char_p, u32, ctypes.c_char_p)),
+        "vb_jtag_note_code_change": (None, (pointer,)),
         "vb_jtag_forget_stale_code": (None, (pointer,)),
     }
     for name, (result, arguments) in signatures.items():

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#define PRIVATE_PERIPHERAL_BUS 0xe0000000u
+
 /* The head of Unicorn's uc_tb. */
 typedef struct {
     uint64_t pc;
@@ -24,12 +26,27 @@ static void on_exception(uc_engine *uc, uint32_t number, void *user) {
     core->api.emu_stop(uc);
 }
 
+static bool program_flash(const vb_core *core, uint32_t addr, uint32_t size_bytes, uint64_t value) {
+    for (uint32_t i = 0; i < core->region_count; i++) {
+        const vb_region *region = &core->regions[i];
+        uint32_t offset = addr - region->base_addr;
+        if (offset >= region->size_bytes || size_bytes > region->size_bytes - offset)
+            continue;
+        for (uint32_t byte = 0; byte < size_bytes; byte++)
+            region->host[offset + byte] &= (uint8_t)(value >> (8 * byte));
+        return true;
+    }
+    return false;
+}
+
 static bool on_failed_access(uc_engine *uc, int type, uint64_t addr, int size_bytes, int64_t value,
                              void *user) {
-    (void)value;
     vb_core *core = user;
     if (core->stop)
         return false;
+    if (type == UC_MEM_WRITE_PROT && core->programs_flash &&
+        program_flash(core, (uint32_t)addr, (uint32_t)size_bytes, (uint64_t)value))
+        return true; /* Unicorn drops the store itself: the memory is read-only to it */
     core->stop = VB_STOP_MEMORY;
     core->fault_type = type;
     core->fault_addr = (uint32_t)addr;
@@ -51,13 +68,15 @@ static bool on_peripheral_access(uc_engine *uc, int type, uint64_t addr, int siz
 
 static uint64_t on_peripheral_read(uc_engine *uc, uint64_t offset, unsigned size_bytes, void *user) {
     (void)uc;
-    return ((vb_core *)user)->peripheral_read((uint32_t)offset, size_bytes);
+    const vb_window *window = user;
+    return window->core->peripheral_read(window->offset + (uint32_t)offset, size_bytes);
 }
 
 static void on_peripheral_write(uc_engine *uc, uint64_t offset, unsigned size_bytes, uint64_t value,
                                 void *user) {
     (void)uc;
-    ((vb_core *)user)->peripheral_write((uint32_t)offset, size_bytes, value);
+    const vb_window *window = user;
+    window->core->peripheral_write(window->offset + (uint32_t)offset, size_bytes, value);
 }
 
 vb_core *vb_create(uc_engine *uc, const vb_unicorn *api, vb_peripheral_read read, vb_peripheral_write write) {
@@ -108,9 +127,17 @@ int vb_add_region(vb_core *core, uint32_t base_addr, uint32_t size_bytes, uint8_
 
 int vb_map_peripherals(vb_core *core, uint32_t base_addr, uint32_t size_bytes) {
     uc_hook hook;
-    int error = core->api.mmio_map(core->uc, base_addr, size_bytes, (void *)on_peripheral_read, core,
-                                   (void *)on_peripheral_write, core);
+    if (core->window_count == VB_MAX_WINDOWS)
+        return -1;
+    vb_window *window = &core->windows[core->window_count++];
+    *window = (vb_window){core, base_addr - PRIVATE_PERIPHERAL_BUS};
+    int error = core->api.mmio_map(core->uc, base_addr, size_bytes, (void *)on_peripheral_read, window,
+                                   (void *)on_peripheral_write, window);
     error |= core->api.mem_protect(core->uc, base_addr, size_bytes, UC_PROT_NONE);
     return error | core->api.hook_add(core->uc, &hook, UC_HOOK_MEM_PROT, (void *)on_peripheral_access, core,
                                       (uint64_t)base_addr, (uint64_t)base_addr + size_bytes - 1);
+}
+
+void vb_set_programs_flash(vb_core *core, int programs_flash) {
+    core->programs_flash = programs_flash;
 }

@@ -25,6 +25,7 @@ enum {
     UC_HOOK_MEM_WRITE = 1 << 11,
     UC_HOOK_EDGE_GENERATED = 1 << 15,
     UC_MEM_FETCH_UNMAPPED = 21,
+    UC_MEM_WRITE_PROT = 22,
     UC_MEM_FETCH_PROT = 24,
     UC_ERR_INSN_INVALID = 10,
     UC_PROT_NONE = 0,
@@ -42,6 +43,7 @@ enum {
 #define VB_MAX_REGIONS 32
 #define VB_MAX_TRAPS 1024
 #define VB_MAX_WATCHPOINTS 4
+#define VB_MAX_WINDOWS 4
 #define VB_BLOCK_SLOTS 65536u /* a power of two */
 #define VB_CODE_PAGE_BITS 10  /* pages whose translated code a debugger's write makes stale */
 
@@ -104,7 +106,7 @@ typedef struct {
     int (*ctl)(uc_engine *, int, ...);
 } vb_unicorn;
 
-/* Offset is from the start of the private peripheral bus; sizes are 1, 2, 4 or 8 bytes. */
+/* Offset is from the start of the private peripheral bus, modulo 2^32; sizes are 1, 2, 4 or 8 bytes. */
 typedef uint64_t (*vb_peripheral_read)(uint32_t offset, uint32_t size_bytes);
 typedef void (*vb_peripheral_write)(uint32_t offset, uint32_t size_bytes, uint64_t value);
 
@@ -130,6 +132,12 @@ typedef struct {
     uint32_t size_bytes;
     uc_hook hook; /* 0 when free */
 } vb_watchpoint;
+
+/* A range of registers: those of the private peripheral bus, or of the chip. */
+typedef struct {
+    vb_core *core;
+    uint32_t offset; /* of its start, from that of the private peripheral bus, modulo 2^32 */
+} vb_window;
 
 struct vb_core {
     /* The head, up to `access_pc`, is mirrored by CoreHead in engine.py. */
@@ -168,6 +176,9 @@ struct vb_core {
     vb_trapped traps[VB_MAX_TRAPS];
     uint32_t trap_count;
     vb_watchpoint watchpoints[VB_MAX_WATCHPOINTS];
+    vb_window windows[VB_MAX_WINDOWS];
+    uint32_t window_count;
+    volatile int32_t programs_flash; /* a store into flash clears bits instead of failing */
     vb_block blocks[VB_BLOCK_SLOTS];
 };
 
@@ -176,6 +187,7 @@ vb_core *vb_create(uc_engine *uc, const vb_unicorn *api, vb_peripheral_read read
 void vb_destroy(vb_core *core);
 int vb_add_region(vb_core *core, uint32_t base_addr, uint32_t size_bytes, uint8_t *host);
 int vb_map_peripherals(vb_core *core, uint32_t base_addr, uint32_t size_bytes);
+void vb_set_programs_flash(vb_core *core, int programs_flash);
 
 /* Running (run.c). `pc` has bit 0 set for Thumb state; the result is an enum vb_stop. */
 int vb_run(vb_core *core, uint32_t pc, int step);

@@ -71,6 +71,7 @@ vb_jtag *vb_jtag_create(vb_core *core, vb_debug_access access, vb_reset_pin rese
                         uint32_t boundary_idcode, uint32_t access_port_idr);
 void vb_jtag_destroy(vb_jtag *jtag);
 int vb_jtag_add_ram(vb_jtag *jtag, uint32_t base_addr); /* 0 if the core has such a region */
+void vb_jtag_note_code_change(vb_jtag *jtag);
 /* Drop translations of code that stores have changed; only while the core stands still. */
 void vb_jtag_forget_stale_code(vb_jtag *jtag);
 /* Serve remote_bitbang on a connected socket. 0 when the client has gone, 1 after a character that is not of

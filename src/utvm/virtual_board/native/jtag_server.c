@@ -45,6 +45,10 @@ int vb_jtag_add_ram(vb_jtag *jtag, uint32_t base_addr) {
     return -1;
 }
 
+void vb_jtag_note_code_change(vb_jtag *jtag) {
+    jtag->code_changed = 1;
+}
+
 void vb_jtag_forget_stale_code(vb_jtag *jtag) {
     if (jtag->code_changed) {
         jtag->code_changed = 0;
