@@ -20,8 +20,45 @@ from pathlib import Path
 from utvm.errors import VirtualBoardError
 
 SOURCES = Path(__file__).parent / "native"
-HEADERS = ("core.h", "jtag.h")
-UNITS = ("core.c", "counter.c", "decode.c", "run.c", "traps.c", "jtag_dap.c", "jtag_server.c", "jtag_tap.c")
+TIMING_HEADERS = (
+    "timing_cache.h",
+    "timing_decode.h",
+    "timing_memory.h",
+    "timing_model.h",
+    "timing_profile.h",
+    "timing_rules.h",
+)
+TIMING_UNITS = (
+    "timing_block.c",
+    "timing_branch.c",
+    "timing_cache.c",
+    "timing_decode.c",
+    "timing_decode16.c",
+    "timing_decode32.c",
+    "timing_decode_fp.c",
+    "timing_decode_memory.c",
+    "timing_m0.c",
+    "timing_m33.c",
+    "timing_m4.c",
+    "timing_m7.c",
+    "timing_memory.c",
+    "timing_model.c",
+    "timing_path.c",
+    "timing_profile.c",
+    "timing_rules.c",
+)
+HEADERS = ("core.h", "jtag.h", *TIMING_HEADERS)
+UNITS = (
+    "core.c",
+    "counter.c",
+    "decode.c",
+    "run.c",
+    "traps.c",
+    "jtag_dap.c",
+    "jtag_server.c",
+    "jtag_tap.c",
+    *TIMING_UNITS,
+)
 FLAGS = ("-std=c11", "-O2", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror")
 
 
