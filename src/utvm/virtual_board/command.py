@@ -12,6 +12,7 @@ from pathlib import Path
 
 from utvm.boards import load_board
 from utvm.errors import UtvmError, VirtualBoardError
+from utvm.virtual_board.timing.choice import MEMORY_TIMINGS, MemoryTiming, parse_timing
 
 USAGE_STATUS = 2
 HOST = "127.0.0.1"
@@ -36,6 +37,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         type=_port_or_path,
         help="TCP port for OpenOCD's remote_bitbang driver, 0 for any; or the path of a Unix socket to make, with a /",
     )
+    parser.add_argument(
+        "--timing",
+        metavar="MODEL[,RULE=VALUE...]",
+        help="how cycles are counted, e.g. cortex-m7,mac-load-pairing=off or one-cycle; by default the core's own",
+    )
+    parser.add_argument(
+        "--memory",
+        choices=MEMORY_TIMINGS,
+        default="zero-wait",
+        help="whether the board's caches and wait states are counted; zero-wait by default",
+    )
     parser.add_argument("--exit-with-stdin", action="store_true", help="end when standard input ends")
     arguments = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, _terminate)
@@ -45,7 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             jtag = None if arguments.jtag is None else doors.enter_context(_listen(arguments.jtag))
             if isinstance(arguments.jtag, str):
                 doors.callback(Path(arguments.jtag).unlink, missing_ok=True)
-            _serve(arguments.board, gdb, jtag, sys.stdin.fileno() if arguments.exit_with_stdin else None)
+            lifeline = sys.stdin.fileno() if arguments.exit_with_stdin else None
+            _serve(arguments.board, gdb, jtag, lifeline, arguments.timing, arguments.memory)
     except UtvmError as error:
         print(f"utvm virtual-board: {error}", file=sys.stderr)
         return USAGE_STATUS
@@ -54,14 +67,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _serve(board_name: str, gdb: socket.socket, jtag: socket.socket | None, lifeline: int | None) -> None:
+def _serve(
+    board_name: str,
+    gdb: socket.socket,
+    jtag: socket.socket | None,
+    lifeline: int | None,
+    timing: str | None,
+    memory: MemoryTiming,
+) -> None:
     board = load_board(board_name)
+    choice = parse_timing(timing, board.core.name)
     # Late, so that a busy port or a wrong board is reported without loading the emulator.
     from utvm.virtual_board.gdb.server import GdbServer
     from utvm.virtual_board.lease import CoreLease
     from utvm.virtual_board.machine import Machine
 
-    machine, lease = Machine(board), CoreLease()
+    machine, lease = Machine(board, choice, memory), CoreLease()
     ready = [f"gdb {_place(gdb)}"]
     if jtag is not None:
         from utvm.virtual_board.jtag import JtagDoor, JtagServer

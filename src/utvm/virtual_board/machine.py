@@ -17,6 +17,9 @@ from utvm.virtual_board.faults import Fault, fault_of
 from utvm.virtual_board.memory import Memory, MemoryFault
 from utvm.virtual_board.system_control import SystemControl
 from utvm.virtual_board.target import StopEvent, StopKind
+from utvm.virtual_board.timing import TimingChoice, attach_timing
+from utvm.virtual_board.timing.choice import MemoryTiming
+from utvm.virtual_board.timing.rules import ONE_CYCLE
 
 WATCHPOINTS = 4
 BASEPRI_POLL_CYCLES = 256
@@ -27,12 +30,19 @@ STACKING_FAULT = Fault(
 
 
 class Machine:
-    """A DebugTarget that emulates a board. Halted in reset when new."""
+    """A DebugTarget that emulates a board. Halted in reset when new.
 
-    def __init__(self, board: Board) -> None:
+    Without a timing model every instruction counts as one cycle.
+    """
+
+    def __init__(
+        self, board: Board, timing: TimingChoice | None = None, memory_timing: MemoryTiming = "zero-wait"
+    ) -> None:
         self.board = board
         self.memory = Memory(board.regions)
         self.engine = Engine(board.core, self.memory, self._read_peripheral, self._write_peripheral)
+        choice = timing or TimingChoice(ONE_CYCLE)
+        self.timing = attach_timing(*self.engine.native, board, choice, memory_timing)
         self.chip = chip_of(board, self.memory)
         for base_addr, size_bytes in self.chip.windows:
             self.engine.map_registers(base_addr, size_bytes)

@@ -10,12 +10,6 @@ vt_memory *vt_memory_create(vb_core *board) {
     return memory;
 }
 
-void vt_memory_destroy(vt_memory *memory) {
-    for (uint32_t i = 0; i < memory->cache_count; i++)
-        vt_cache_destroy(memory->caches[i]);
-    free(memory);
-}
-
 int vt_memory_add_cache(vt_memory *memory, uint32_t size_bytes, uint32_t line_bytes, uint32_t ways, int lru) {
     if (memory->cache_count == VT_MAX_CACHES)
         return -1;

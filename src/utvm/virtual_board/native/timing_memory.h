@@ -42,7 +42,6 @@ typedef struct {
 } vt_memory;
 
 vt_memory *vt_memory_create(vb_core *board);
-void vt_memory_destroy(vt_memory *memory);
 /* The index of a new cache, or -1. */
 int vt_memory_add_cache(vt_memory *memory, uint32_t size_bytes, uint32_t line_bytes, uint32_t ways, int lru);
 /* 0, or -1 if there are too many, or Unicorn's error. Data accesses to the region are watched from now on. */

@@ -22,13 +22,6 @@ vt_model *vt_create(vb_core *board, const char *core_name, const int32_t *values
     return model;
 }
 
-void vt_destroy(vt_model *model) {
-    vt_forget_paths(model);
-    vt_forget_records(model);
-    free(model->states);
-    free(model);
-}
-
 void vt_forget(vt_model *model) {
     vt_forget_paths(model);
     vt_forget_records(model);

@@ -162,9 +162,8 @@ const vt_core *vt_core_named(const char *name);
 unsigned vt_rule_count(const vt_core *core);
 
 /* Set-up (timing_model.c). `values` are the rules in the order of vt_rule_name. NULL if `core` is unknown or
- * memory is short. */
+ * memory is short. It lives as long as the process, like the core it counts for. */
 vt_model *vt_create(vb_core *board, const char *core, const int32_t *values, vt_memory *memory);
-void vt_destroy(vt_model *model);
 void vt_attach(vt_model *model);
 /* Start as after power-up: predictors untrained, profiles at zero. */
 void vt_forget(vt_model *model);
