@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from utvm.errors import TransportError, TransportTimeout, UsageError
 from utvm.transports.base import Capabilities, StopKind, StopReason, Transport
 from utvm.transports.faults import BFAR_ADDR, CFSR_ADDR, HFSR_ADDR, decode_fault
 from utvm.transports.openocd_errors import describe_failure
+from utvm.transports.openocd_frame import registers_before_fault
 from utvm.transports.openocd_memory import intel_hex, spans, tcl_values, values_of
 from utvm.transports.openocd_rpc import OpenOcdRpc, TclResult
 
@@ -39,6 +41,7 @@ class OpenOcdTransport(Transport):
         super().__init__()
         self._host, self._port, self._timeout_s = host, port, timeout_s
         self._breakpoints: set[int] = set()
+        self._before_fault: dict[str, int] = {}
         self._names: dict[str, str] = {}
         self._flash: list[tuple[int, int]] = []
         self._rpc = OpenOcdRpc(host, port, timeout_s)
@@ -75,7 +78,7 @@ class OpenOcdTransport(Transport):
         self._do("capture {halt}", "halting the core")
         result = self._run(f"wait_halt {HALT_WAIT_S * 1000:.0f}")
         if result.is_error:
-            raise describe_failure("halting the core", result)
+            raise self._failure("halting the core", result)
 
     def _catch_faults(self) -> None:
         self._do(f"capture {{cortex_m vector_catch {VECTOR_CATCH}}}", "making faults halt the core")
@@ -130,7 +133,7 @@ class OpenOcdTransport(Transport):
     # Registers.
 
     def _registers(self) -> dict[str, int]:
-        return self._get_registers(list(self._names))
+        return self._get_registers(list(self._names)) | self._before_fault
 
     def _get_registers(self, names: list[str]) -> dict[str, int]:
         words = self._do(f"get_reg {{{' '.join(self._names[name] for name in names)}}}", "reading registers").split()
@@ -145,6 +148,7 @@ class OpenOcdTransport(Transport):
         self._set_registers({name: value})
 
     def _set_registers(self, values: dict[str, int]) -> None:
+        self._before_fault = {}
         pairs = " ".join(f"{self._names[name]} {value:#x}" for name, value in values.items())
         self._do(f"set_reg {{{pairs}}}", f"writing registers {', '.join(values)}")
 
@@ -171,6 +175,7 @@ class OpenOcdTransport(Transport):
 
     def _resume(self, until: list[int], timeout_s: float) -> StopReason:
         temporary = {addr & ~1 for addr in until} - self._breakpoints
+        self._before_fault = {}
         self._write_fault_status(ALL_ONES)
         for addr in sorted(temporary):
             self._add_breakpoint(addr)
@@ -193,7 +198,7 @@ class OpenOcdTransport(Transport):
                 return
             state = self._do("[target current] curstate", "asking for the core's state")
             if state not in ("running", "halted", "debug-running"):
-                raise describe_failure(f"waiting for the core, whose state is {state!r},", result)
+                raise self._failure(f"waiting for the core, whose state is {state!r},", result)
             if time.monotonic() >= deadline:
                 raise self._timed_out(timeout_s)
 
@@ -207,17 +212,23 @@ class OpenOcdTransport(Transport):
         return TransportTimeout(f"the code still ran after {timeout_s:g} s{where}; reset the transport to use it again")
 
     def _stop_reason(self, watched: set[int]) -> StopReason:
-        registers = self._get_registers(["pc", "sp", "lr", "xpsr"])
+        registers = self._get_registers(["pc", "sp", "lr", "xpsr", "psp"])
         pc = registers["pc"]
         if pc in watched:
             return StopReason(StopKind.BREAKPOINT, pc, SIGTRAP, registers)
         words = memoryview(self._read(CFSR_ADDR, BFAR_ADDR + 4 - CFSR_ADDR)).cast("I")
         causes = decode_fault(words[0], words[(HFSR_ADDR - CFSR_ADDR) // 4], bfar=words[-1], mmfar=words[-2])
         if causes:
-            return StopReason(StopKind.FAULT, pc, SIGSEGV, registers, "; ".join(causes))
+            self._note_culprit(registers)
+            registers |= self._before_fault
+            return StopReason(StopKind.FAULT, registers["pc"], SIGSEGV, registers, "; ".join(causes))
         if self._is_breakpoint_instruction(pc):
             return StopReason(StopKind.BREAKPOINT, pc, SIGTRAP, registers)
         return StopReason(StopKind.INTERRUPTED, pc, SIGINT, registers)
+
+    def _note_culprit(self, registers: dict[str, int]) -> None:
+        with suppress(TransportError):  # without a stack to read, the handler's registers are all there is
+            self._before_fault = registers_before_fault(registers, self._read)
 
     def _is_breakpoint_instruction(self, pc: int) -> bool:
         result = self._run(f"read_memory {pc:#x} 16 1")
@@ -248,7 +259,7 @@ class OpenOcdTransport(Transport):
         if result.is_error:
             software = self._run(f"capture {{bp {addr:#x} 2}}")
             if software.is_error:
-                raise describe_failure(f"a breakpoint at {addr:#010x}", result)
+                raise self._failure(f"a breakpoint at {addr:#010x}", result)
 
     # Reset and end.
 
@@ -257,11 +268,12 @@ class OpenOcdTransport(Transport):
         if not self._rpc.is_usable:
             self._rpc.close()
             self._rpc = OpenOcdRpc(self._host, self._port, self._timeout_s)
+        self._before_fault = {}
         self._run("rbp all")
         self._do("capture {reset halt}", "resetting the board", RESET_TIMEOUT_S)
         result = self._run(f"wait_halt {HALT_WAIT_S * 1000:.0f}")
         if result.is_error:
-            raise describe_failure("halting the core after a reset", result)
+            raise self._failure("halting the core after a reset", result)
         self._catch_faults()
         for addr in sorted(self._breakpoints):
             self._add_breakpoint(addr)
@@ -280,9 +292,12 @@ class OpenOcdTransport(Transport):
     def _run(self, command: str, timeout_s: float | None = None) -> TclResult:
         return self._rpc.run(command, self._timeout_s if timeout_s is None else timeout_s)
 
+    def _failure(self, what: str, result: TclResult) -> TransportError:
+        return describe_failure(what, result)
+
     def _do(self, command: str, what: str, timeout_s: float | None = None) -> str:
         """Run a command that must succeed; its text."""
         result = self._run(command, timeout_s)
         if result.is_error:
-            raise describe_failure(what, result)
+            raise self._failure(what, result)
         return result.text

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,8 @@ from utvm.errors import ToolchainError, TransportError
 START_TIMEOUT_S = 20.0
 END_TIMEOUT_S = 2.0
 POLL_S = 0.01
-LOG_TAIL_CHARS = 3000
+LOG_TAIL_BYTES = 8192
+READ_BYTES = 1 << 16
 _SERVING = re.compile(r"Listening on port (\d+) for tcl connections")
 _EXAMINED = re.compile(r"target has \d+ breakpoints")
 
@@ -39,11 +40,13 @@ class OpenOcdProcess:
     ) -> None:
         self.command = openocd_command(find_openocd(executable), configuration, tcl_port)
         self.host = "127.0.0.1"
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
+        self._log = b""
         # OpenOCD ends when its "telnet client" on standard input does: with us, even if we are killed.
         self._process = subprocess.Popen(
-            self.command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._log
+            self.command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
+        self._reader = threading.Thread(target=self._keep_log, daemon=True, name="openocd log")
+        self._reader.start()
         try:
             self.port = self._wait_until_ready(start_timeout_s)
         except TransportError:
@@ -62,11 +65,14 @@ class OpenOcdProcess:
 
     def messages(self) -> str:
         """The end of what OpenOCD wrote."""
-        if self._log.closed:
-            return ""
-        # Not seek and read: the process writes where the shared file position is.
-        size = os.fstat(self._log.fileno()).st_size
-        return os.pread(self._log.fileno(), size, 0).decode("utf-8", "replace")[-LOG_TAIL_CHARS:].strip()
+        return self._log.decode("utf-8", "replace").strip()
+
+    def _keep_log(self) -> None:
+        """OpenOCD logs every reply, so only the end is kept."""
+        assert self._process.stderr is not None  # asked for above
+        descriptor = self._process.stderr.fileno()
+        while data := os.read(descriptor, READ_BYTES):
+            self._log = (self._log + data)[-LOG_TAIL_BYTES:]
 
     def close(self) -> None:
         """End the process; may be called twice."""
@@ -77,7 +83,9 @@ class OpenOcdProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._log.close()
+        self._reader.join(END_TIMEOUT_S)
+        if self._process.stderr is not None:
+            self._process.stderr.close()
 
     def _wait_until_ready(self, timeout_s: float) -> int:
         deadline = time.monotonic() + timeout_s

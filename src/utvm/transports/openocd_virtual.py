@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
 from utvm.errors import TransportError
 from utvm.transports.openocd import DEFAULT_TIMEOUT_S, OpenOcdTransport
 from utvm.transports.openocd_process import OpenOcdProcess, virtual_board_configuration
+from utvm.transports.openocd_rpc import TclResult
 from utvm.transports.virtual import VirtualBoardProcess
+
+END_GRACE_S = 0.2
 
 
 class OpenOcdVirtualTransport(OpenOcdTransport):
@@ -31,14 +35,34 @@ class OpenOcdVirtualTransport(OpenOcdTransport):
             self._started = started.pop_all()
 
     def _reset(self) -> None:
-        self._check_processes()
+        ended = self._ended()
+        if ended:
+            raise TransportError(f"{ended}\nOpen a new transport.")
         super()._reset()
 
-    def _check_processes(self) -> None:
-        if not self.board.is_running:
-            raise TransportError(f"the virtual board has ended; open a new one. It said:\n{self.board.messages()}")
-        if not self.openocd.is_running:
-            raise TransportError(f"OpenOCD has ended; open a new transport. It said:\n{self.openocd.messages()}")
+    def _run(self, command: str, timeout_s: float | None = None) -> TclResult:
+        try:
+            return super()._run(command, timeout_s)
+        except TransportError as error:
+            ended = self._ended()
+            raise (type(error)(f"{error}. {ended}\nOpen a new transport.") if ended else error) from error
+
+    def _failure(self, what: str, result: TclResult) -> TransportError:
+        error, ended = super()._failure(what, result), self._ended()
+        return TransportError(f"{error}. {ended}\nOpen a new transport.") if ended else error
+
+    def _ended(self) -> str:
+        """Which of the two processes has ended and what it said; empty while both run."""
+        # The connection of a process that is killed breaks a moment before the process is gone.
+        deadline = time.monotonic() + (0 if self._rpc.is_usable else END_GRACE_S)
+        while True:
+            if not self.board.is_running:
+                return f"The virtual board has ended and said: {self.board.messages() or 'nothing'}"
+            if not self.openocd.is_running:
+                return f"OpenOCD has ended and said: {self.openocd.messages() or 'nothing'}"
+            if time.monotonic() >= deadline:
+                return ""
+            time.sleep(0.005)
 
     def _close(self) -> None:
         super()._close()
