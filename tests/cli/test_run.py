@@ -28,7 +28,7 @@ def test_json_has_what_the_design_promises(utvm: Invoke, dense: Path, dense_boar
     document = only_json(result)
     calls = len(document["layers"])
     assert document["cycles"] == LAYER_CYCLES * calls + 1
-    assert document["cycles_kind"] == "modelled: one per instruction"
+    assert document["cycles_kind"] == "modelled: timing of the core, zero-wait memory"
     assert document["clock_hz"] == 216_000_000
     first = document["layers"][0]
     assert {"name", "operator", "macs", "cycles", "schedule", "kernel", "output_shape"} <= set(first)

@@ -45,7 +45,7 @@ def test_counters_follow_what_ran(transport: VirtualBoardTransport) -> None:
     before = transport.instructions
     transport.execute(DTCM | 1, 5.0, stop_addr=DTCM + 0x100, stack_addr=DTCM + 0x1000)
     assert transport.instructions - before == 4
-    assert transport.cycles >= 4
+    assert transport.cycles >= 2  # two instructions a cycle at most
 
 
 def test_a_fault_says_what_happened_in_words(transport: VirtualBoardTransport) -> None:

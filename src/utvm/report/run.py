@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from utvm.session.standalone import Run
     from utvm.toolchain import Compiler, ImageSizes
 
-CYCLES_KIND = "modelled: one per instruction"
-CYCLES_NOTE = "modelled: instructions counted, one cycle each, until the timing model exists"
+CYCLES_KIND = "modelled: timing of the core, zero-wait memory"
+CYCLES_NOTE = "modelled by the core's timing model with zero-wait memory, not measured (docs/timing.md)"
 
 
 @dataclass(frozen=True)
