@@ -23,25 +23,29 @@ __attribute__((section(".vectors"), used)) const utvm_vector_table utvm_vectors 
 
 /* Null pointers fault even where there is memory at zero. Not on Armv8-M, whose regions can only allow, and
  * not where the vectors lie there. */
-static void guard_null(void) {
+static int32_t guard_null(void) {
 #if !defined(__ARM_ARCH_8M_BASE__) && !defined(__ARM_ARCH_8M_MAIN__) && !defined(__ARM_ARCH_8_1M_MAIN__)
-    if ((SESSION_MPU_TYPE & 0xFF00u) == 0u || (uintptr_t)&utvm_vectors < 256u)
-        return;
+    if ((SESSION_MPU_TYPE & 0xFF00u) == 0u || (uintptr_t)&utvm_vectors < UTVM_NULL_GUARD_BYTES)
+        return 0;
     SESSION_MPU_RNR = 0;
     SESSION_MPU_RBAR = 0;
     SESSION_MPU_RASR = SESSION_MPU_NO_ACCESS_256_BYTES;
     SESSION_MPU_CTRL = SESSION_MPU_CTRL_ON;
+    return 1;
+#else
+    return 0;
 #endif
 }
 
-void utvm_core_init(void) {
-    SCB_VTOR = (uint32_t)&utvm_vectors; /* ignored by a Cortex-M0, whose vectors the host puts where it looks */
+int32_t utvm_core_init(void) {
+    SCB_VTOR = (uint32_t)&utvm_vectors;
 #if UTVM_ARM_M_MAINLINE
     SCB_SHCSR |= SCB_SHCSR_FAULTS_ENABLE;
     SCB_CCR |= SCB_CCR_DIV_0_TRP;
 #endif
-    guard_null();
+    int32_t null_faults = guard_null();
     __asm__ volatile("dsb\n\tisb" : : : "memory");
+    return null_faults;
 }
 
 #if !UTVM_ARM_M_MAINLINE

@@ -5,9 +5,10 @@
 
 #define UTVM_CALIBRATION_RUNS 4
 
-const volatile uint32_t *volatile utvm_canaries[UTVM_CANARIES];
+volatile UTVMCanaries utvm_canaries;
 
 static uint32_t overhead_cycles;
+static int32_t null_faults;
 
 void utvm_error(int32_t code, uint32_t detail) {
     if (utvm_queue.error == 0) {
@@ -38,9 +39,11 @@ static __attribute__((noinline)) void run_task(UTVMTask *task) {
 }
 
 static void check_canaries(void) {
-    for (uint32_t index = 0; index < UTVM_CANARIES; ++index) {
-        const volatile uint32_t *canary = utvm_canaries[index];
-        if (canary != NULL && *canary != UTVM_CANARY)
+    for (uintptr_t index = 0; index < utvm_canaries.count; ++index) {
+        const volatile uint32_t *canary = utvm_canaries.words[index];
+        if (null_faults && (uintptr_t)canary < UTVM_NULL_GUARD_BYTES)
+            continue;
+        if (*canary != UTVM_CANARY)
             utvm_error(UTVM_ERROR_CANARY, (uint32_t)(uintptr_t)canary);
     }
 }
@@ -48,7 +51,7 @@ static void check_canaries(void) {
 /* Starts the clock and measures what measuring costs: the least of several tries, the first of which fill
  * caches. */
 void UTVMInit(void) {
-    utvm_core_init();
+    null_faults = utvm_core_init();
     utvm_cycles_start();
     (void)utvm_workspace_reset();
     uint32_t least = UINT32_MAX;

@@ -1,16 +1,24 @@
-/* Nanoseconds of the host's clock in the place of cycles: a host core has no counter that all systems let
- * programs read. */
-#define _POSIX_C_SOURCE 199309L
-#include <time.h>
-
+/* Nanoseconds of processor time in the place of cycles, asked of Linux on x86-64 without a C library. */
 #include "utvm_cycles.h"
+
+#define SYSTEM_CALL_CLOCK_GETTIME 228
+#define CLOCK_THREAD_CPUTIME_ID 3
+
+typedef struct {
+    int64_t seconds;
+    int64_t nanoseconds;
+} utvm_time;
 
 static uint64_t start_ns;
 
 static uint64_t clock_ns(void) {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    utvm_time now = {0, 0};
+    long number = SYSTEM_CALL_CLOCK_GETTIME;
+    __asm__ volatile("syscall"
+                     : "+a"(number)
+                     : "D"((long)CLOCK_THREAD_CPUTIME_ID), "S"(&now)
+                     : "rcx", "r11", "memory");
+    return (uint64_t)now.seconds * 1000000000u + (uint64_t)now.nanoseconds;
 }
 
 void utvm_cycles_start(void) {

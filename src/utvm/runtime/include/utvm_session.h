@@ -17,7 +17,7 @@
 #define UTVM_ERROR_DIVISION (-1005)            /* a division by zero in software, which then faults */
 
 #define UTVM_CANARY 0xCA7A57E5u
-#define UTVM_CANARIES 32
+#define UTVM_CANARIES 31
 
 typedef int32_t (*UTVMFunction)(void **args);
 
@@ -43,8 +43,15 @@ typedef struct {
 /* At an address that the linker is told. */
 extern UTVMQueue utvm_queue;
 
-/* Words that no code may change, behind the sections; NULL where there is none. Written by the host. */
-extern const volatile uint32_t *volatile utvm_canaries[UTVM_CANARIES];
+/* Words that no code may change, behind the sections and at null. Written by the host. */
+typedef struct {
+    uintptr_t count;
+    const volatile uint32_t *words[UTVM_CANARIES];
+} UTVMCanaries;
+extern volatile UTVMCanaries utvm_canaries;
+
+/* Below it no variable lies. */
+#define UTVM_NULL_GUARD_BYTES 256u
 
 void UTVMInit(void);
 void UTVMMain(void);
@@ -53,8 +60,9 @@ void UTVMDone(void);
 /* Where a start-up snippet goes when the stack pointer is set and the floating-point unit is on. */
 void utvm_start(void);
 
-/* What the core needs before the first task: vectors, traps. One per architecture. */
-void utvm_core_init(void);
+/* What the core needs before the first task: vectors, traps. One per architecture. Whether from now on every
+ * access below UTVM_NULL_GUARD_BYTES faults. */
+int32_t utvm_core_init(void);
 
 /* Keeps the first error of a run. */
 void utvm_error(int32_t code, uint32_t detail);

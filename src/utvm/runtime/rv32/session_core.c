@@ -34,6 +34,7 @@ __attribute__((naked, aligned(4), used)) static void trap(void) {
                      "    j UTVMFault\n");
 }
 
-void utvm_core_init(void) {
+int32_t utvm_core_init(void) {
     __asm__ volatile("csrw mtvec, %0" : : "r"((uintptr_t)trap));
+    return 0;
 }
