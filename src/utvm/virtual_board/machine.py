@@ -15,8 +15,12 @@ from utvm.virtual_board.engine import PERIPHERAL_BUS_ADDR, PERIPHERAL_BUS_BYTES,
 from utvm.virtual_board.exceptions import BUS_FAULT, CFSR_UNSTKERR, HARD_FAULT, SVCALL, SYSTICK, ExceptionModel, Lockup
 from utvm.virtual_board.faults import Fault, fault_of
 from utvm.virtual_board.memory import Memory, MemoryFault
+from utvm.virtual_board.profile import Profiler
 from utvm.virtual_board.system_control import SystemControl
 from utvm.virtual_board.target import StopEvent, StopKind
+from utvm.virtual_board.timing import TimingChoice, attach_timing
+from utvm.virtual_board.timing.choice import MemoryTiming
+from utvm.virtual_board.timing.rules import ONE_CYCLE
 from utvm.virtual_board.timing import TimingChoice, attach_timing
 from utvm.virtual_board.timing.choice import MemoryTiming
 from utvm.virtual_board.timing.rules import ONE_CYCLE
@@ -43,6 +47,8 @@ class Machine:
         self.engine = Engine(board.core, self.memory, self._read_peripheral, self._write_peripheral)
         choice = timing or TimingChoice(ONE_CYCLE)
         self.timing = attach_timing(*self.engine.native, board, choice, memory_timing)
+        self.timing = attach_timing(*self.engine.native, board, timing, memory_timing)
+        self.profiler = Profiler(self.engine, self.timing)
         self.chip = chip_of(board, self.memory)
         for base_addr, size_bytes in self.chip.windows:
             self.engine.map_registers(base_addr, size_bytes)

@@ -118,8 +118,8 @@ def load_native(unicorn_version: str) -> ctypes.CDLL:
 def library_path(compiler: HostCompiler, unicorn_version: str) -> Path:
     """The cached library's path for these sources, this compiler and this version of Unicorn."""
     key = hashlib.sha256()
-    for name in (*HEADERS, *UNITS):
-        key.update(name.encode() + b"\0" + (SOURCES / name).read_bytes())
+    for path in sorted([*SOURCES.glob("*.h"), *SOURCES.glob("*.c")]):
+        key.update(path.name.encode() + b"\0" + path.read_bytes())
     key.update(f"{compiler.identity}\0{unicorn_version}\0{' '.join(FLAGS)}\0{sys.platform}".encode())
     return cache_directory() / "native" / f"virtual-board-{key.hexdigest()[:20]}.so"
 
@@ -129,7 +129,7 @@ def build(compiler: HostCompiler, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
         output = Path(scratch) / path.name
-        sources = [str(SOURCES / name) for name in UNITS]
+        sources = [str(unit) for unit in sorted(SOURCES.glob("*.c"))]
         done = subprocess.run(
             [*compiler.command, *FLAGS, "-o", str(output), *sources], capture_output=True, text=True, check=False
         )

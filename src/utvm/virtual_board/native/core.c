@@ -108,6 +108,7 @@ vb_core *vb_create(uc_engine *uc, const vb_unicorn *api, vb_peripheral_read read
 void vb_destroy(vb_core *core) {
     for (uint32_t i = 0; i < core->region_count; i++)
         free(core->regions[i].code_pages);
+    vb_profile_free(core);
     if (core->at_fault)
         core->api.context_free(core->at_fault);
     free(core);

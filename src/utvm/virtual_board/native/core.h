@@ -43,9 +43,10 @@ enum {
 #define VB_MAX_REGIONS 32
 #define VB_MAX_TRAPS 1024
 #define VB_MAX_WATCHPOINTS 4
-#define VB_MAX_WINDOWS 4
-#define VB_BLOCK_SLOTS 65536u /* a power of two */
-#define VB_CODE_PAGE_BITS 10  /* pages whose translated code a debugger's write makes stale */
+#define VB_MAX_WINDOWS 96
+#define VB_COUNT_BUCKETS 4096u /* a power of two */
+#define VB_BLOCK_SLOTS 65536u  /* a power of two */
+#define VB_CODE_PAGE_BITS 10   /* pages whose translated code a debugger's write makes stale */
 
 /* Why vb_run came back. */
 enum vb_stop {
@@ -70,13 +71,25 @@ enum vb_trap {
     VB_TRAP_DIVIDE = 4, /* divide, while dividing by zero faults */
 };
 
+/* What a profile counts of one block. `cycles` are those between its entry and the next one's. */
+typedef struct vb_block_count vb_block_count;
+struct vb_block_count {
+    uint32_t addr;
+    uint32_t size_bytes;
+    uint64_t runs;
+    uint64_t instructions;
+    uint64_t cycles;
+    vb_block_count *next; /* in its hash chain */
+};
+
 /* One basic block as Unicorn translated it. */
 typedef struct {
     uint32_t addr;
     uint32_t size_bytes;
     uint32_t instructions;
-    uint32_t trap_kinds; /* every enum vb_trap that occurs in the block */
-    uint64_t model_data; /* belongs to the timing model; 0 when the block is new */
+    uint32_t trap_kinds;   /* every enum vb_trap that occurs in the block */
+    uint64_t model_data;   /* belongs to the timing model; 0 when the block is new */
+    vb_block_count *count; /* where a profile counts it; NULL until it runs under one */
 } vb_block;
 
 /* How long blocks take. A model may keep its own state behind `model`. */
@@ -165,7 +178,10 @@ struct vb_core {
     vb_block entry; /* copies, because the cache may forget */
     vb_block last;
     uint64_t pending_cycles; /* of `current` */
-    int32_t stop;            /* enum vb_stop; 0 while running */
+    uint64_t entry_cycles;   /* the counter when `current` was entered */
+    bool profiling;
+    vb_block_count *counts[VB_COUNT_BUCKETS];
+    int32_t stop; /* enum vb_stop; 0 while running */
     int32_t step_blocks;
     uint32_t retranslate_addr;
     uint32_t retranslate_end_addr; /* above retranslate_addr when new traps wait for a new translation */
@@ -203,6 +219,14 @@ uint64_t vb_cycles_at_access(const vb_core *core);
 void vb_settle(vb_core *core, uint32_t pc, bool interrupted);
 void vb_set_timing(vb_core *core, const vb_timing *timing);
 const vb_timing *vb_one_cycle_timing(void);
+
+/* Profiles (profile.c); only while the core is halted. Starting one clears the last. */
+void vb_profile_start(vb_core *core);
+void vb_profile_stop(vb_core *core);
+/* Copy the counts of every block that ran, at most `room` of them; returns how many there are. */
+uint32_t vb_profile_read(const vb_core *core, vb_block_count *out, uint32_t room);
+vb_block_count *vb_profile_find(vb_core *core, const vb_block *block);
+void vb_profile_free(vb_core *core);
 
 /* Decoding (decode.c). */
 uint32_t vb_instruction_size(uint16_t first_halfword);

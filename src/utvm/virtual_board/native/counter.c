@@ -24,12 +24,23 @@ void vb_set_timing(vb_core *core, const vb_timing *timing) {
     memset(core->blocks, 0, sizeof core->blocks);
 }
 
+/* `core->cycles` is where the block that ran until now ends. */
+static void count_run(const vb_core *core, const vb_block *block, uint64_t instructions) {
+    vb_block_count *count = block->count;
+    if (!core->profiling || !count)
+        return;
+    count->runs++;
+    count->instructions += instructions;
+    count->cycles += core->cycles - core->entry_cycles;
+}
+
 static void complete_current(vb_core *core) {
     if (!core->current)
         return;
     core->instructions += core->current->instructions;
     core->cycles += core->pending_cycles;
     core->pending_cycles = 0;
+    count_run(core, core->current, core->current->instructions);
     core->last = *core->current;
     core->previous = &core->last;
     core->current = NULL;
@@ -61,7 +72,10 @@ void vb_settle(vb_core *core, uint32_t pc, bool interrupted) {
     if (!interrupted) {
         complete_current(core);
     } else {
+        uint64_t before = core->instructions;
         vb_now(core, pc, &core->instructions, &core->cycles);
+        if (core->current)
+            count_run(core, core->current, core->instructions - before);
         core->current = NULL;
         core->pending_cycles = 0;
     }
@@ -127,6 +141,9 @@ void vb_on_block(uc_engine *uc, uint64_t addr, uint32_t size_bytes, void *user) 
             return;
         }
     }
+    if (core->profiling && !block->count)
+        block->count = vb_profile_find(core, block);
+    core->entry_cycles = core->cycles;
     core->pending_cycles = core->timing.block_cycles(core->timing.model, block, core->previous);
     core->entry = *block;
     core->current = &core->entry;
