@@ -67,7 +67,7 @@ def test_text(utvm: Invoke, dense: Path, dense_boards: FakeBoards) -> None:
     assert result.exit_code == 0, result.stderr
     text = result.stdout
     assert "dense.tflite on STM32F746G Discovery (stm32f746-disco, cortex-m7 at 216 MHz), virtual board" in text
-    assert "modelled: instructions counted, one cycle each, until the timing model exists" in text
+    assert "modelled by the core's timing model with zero-wait memory, not measured (docs/timing.md)" in text
     assert "median of 3 runs" in text
     assert "FullyConnected" in text and "int8[1x4]" in text
     assert f"stack, reserved ({STACK_BYTES} used)" in text
