@@ -21,9 +21,6 @@ from utvm.virtual_board.target import StopEvent, StopKind
 from utvm.virtual_board.timing import TimingChoice, attach_timing
 from utvm.virtual_board.timing.choice import MemoryTiming
 from utvm.virtual_board.timing.rules import ONE_CYCLE
-from utvm.virtual_board.timing import TimingChoice, attach_timing
-from utvm.virtual_board.timing.choice import MemoryTiming
-from utvm.virtual_board.timing.rules import ONE_CYCLE
 
 WATCHPOINTS = 4
 BASEPRI_POLL_CYCLES = 256
@@ -47,7 +44,6 @@ class Machine:
         self.engine = Engine(board.core, self.memory, self._read_peripheral, self._write_peripheral)
         choice = timing or TimingChoice(ONE_CYCLE)
         self.timing = attach_timing(*self.engine.native, board, choice, memory_timing)
-        self.timing = attach_timing(*self.engine.native, board, timing, memory_timing)
         self.profiler = Profiler(self.engine, self.timing)
         self.chip = chip_of(board, self.memory)
         for base_addr, size_bytes in self.chip.windows:
