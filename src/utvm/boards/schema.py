@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import Field, PrivateAttr, model_validator
 
 from utvm.boards.checks import check_core, check_placement, check_regions, check_toolchain
@@ -9,6 +11,7 @@ from utvm.boards.hosted import Hosted, SectionSizes, check_hosted
 from utvm.boards.memory_timing import MemoryTiming, check_memory_timing
 from utvm.boards.parts import Core, Placement, Region, Strict, Toolchain
 from utvm.boards.qemu import Qemu, check_qemu
+from utvm.errors import BoardError
 
 __all__ = ["Board", "Core", "Hosted", "Placement", "Qemu", "Region", "SectionSizes", "Toolchain"]
 
@@ -39,6 +42,21 @@ class Board(Strict):
         """The same board, remembering the board file that it came from."""
         board = self.model_copy()
         board._reference = path
+        return board
+
+    def with_section_sizes(self, sizes: Mapping[str, int]) -> Board:
+        """The same board with other sizes of the session's sections, in bytes by name; BoardError if they do not fit."""
+        hosted = self.hosted.model_copy(
+            update={"section_sizes": self.hosted.section_sizes.model_copy(update=dict(sizes))}
+        )
+        regions = {region.name: region for region in self.regions}
+        try:
+            SectionSizes.model_validate(hosted.section_sizes.model_dump())
+            check_hosted(hosted, self.core, self.placement, regions)
+        except ValueError as error:
+            raise BoardError(f"{self.name}: sizes of sections do not fit: {error}") from error
+        board = self.model_copy(update={"hosted": hosted})
+        board._reference = self._reference
         return board
 
     def region(self, name: str) -> Region:

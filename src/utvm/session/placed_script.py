@@ -27,7 +27,7 @@ def placed_script(
     """
     areas = list(dict.fromkeys(holes[kind] for kind in KINDS))
     lines = [f"{name} = {addr:#x};" for name, addr in symbols.items()]
-    lines += [f"EXTERN({name})" for name in roots]
+    lines += [f'EXTERN("{name}")' for name in roots]  # quoted: ld has keywords such as "fill"
     lines.append("MEMORY\n{")
     lines += [
         f"    hole{index} (rwx) : ORIGIN = {area.addr:#x}, LENGTH = {area.size_bytes:#x}"

@@ -66,6 +66,11 @@ class Signature:
         """Whether the result is a status (int or int32_t: 0 is success), not a value."""
         return self.result is not None and self.result.text in ("int", "int32_t")
 
+    @property
+    def value(self) -> CType | None:
+        """Type of the value that it returns, None if it returns none or a status."""
+        return None if self.is_task or self.returns_status else self.result
+
     def __str__(self) -> str:
         listed = ", ".join(f"{item.ctype.text} {item.name}".strip() for item in self.parameters)
         return f"{self.result.text if self.result else 'void'} {self.name}({listed or 'void'})"

@@ -6,6 +6,8 @@ import struct
 from dataclasses import dataclass, field
 
 from utvm.session.call import Call
+from utvm.session.signatures import CType
+from utvm.session.tensor import Tensor
 
 HEADER = struct.Struct("<IIiI")
 """num_tasks, current, error, detail."""
@@ -18,7 +20,8 @@ _TASKS = {4: struct.Struct("<IIIIQiI"), 8: struct.Struct("<QQIIQiI")}
 class Task:
     """One queued call. `operands` are (address, bytes) ranges of memory that it may use, None for any memory.
 
-    `keeps` holds the tensors of its arguments alive; `result_slots` words behind the arguments are for what it returns.
+    `keeps` holds the tensors of its arguments alive; what it returns, of type `result`, takes `result_slots` words behind
+    the arguments.
     """
 
     call: Call
@@ -26,7 +29,8 @@ class Task:
     args: tuple[int, ...]
     repeat: int
     operands: tuple[tuple[int, int], ...] | None
-    keeps: tuple[object, ...] = ()
+    keeps: tuple[Tensor, ...] = ()
+    result: CType | None = None
     result_slots: int = 0
 
     def touches(self, addr: int, size_bytes: int) -> bool:
