@@ -29,7 +29,9 @@ class FunctionResult:
         return self.modelled_cycles / expected - 1
 
 
-def run_function(function: PublishedFunction, checkouts: Mapping[str, Path], timing: str | None = None) -> FunctionResult:
+def run_function(
+    function: PublishedFunction, checkouts: Mapping[str, Path], timing: str | None = None
+) -> FunctionResult:
     """Call a function until its branches are predicted, and take the last call."""
     code = _code(function, checkouts[function.checkout])
     bench = Bench(code, board_for(function.model), timing or function.model)

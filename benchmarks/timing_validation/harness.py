@@ -53,7 +53,9 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.memory = Memory(self.board.regions)
-        self.engine = Engine(self.board.core, self.memory, lambda _offset, _size: 0, lambda _offset, _size, _value: None)
+        self.engine = Engine(
+            self.board.core, self.memory, lambda _offset, _size: 0, lambda _offset, _size, _value: None
+        )
         choice = parse_timing(self.timing, self.board.core.name)
         self.model = attach_timing(*self.engine.native, self.board, choice, self.memory_timing)
         for addr, data in self.code.segments:
