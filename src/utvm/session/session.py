@@ -82,6 +82,7 @@ class Session:
         self._closed = False
         self._released: deque[Block] = deque()
         self._modules: list[Module] = []
+        self._reclaimers: list[Callable[[], None]] = []
         self._last: Call | None = None
         self._stack = ExitStack()
         try:
@@ -214,12 +215,14 @@ class Session:
         self._modules.remove(module)
         self._linker.release(module.linked)
 
-    def enqueue(self, function: Function, arguments: Encoded, repeat: int, strict: bool | None) -> Call:
-        """Queue a call of a function (use `function(...)`)."""
+    def enqueue(
+        self, function: Function, arguments: Encoded, repeat: int, strict: bool | None, title: str | None = None
+    ) -> Call:
+        """Queue a call of a function (use `function(...)`); `title` names it in errors."""
         self._check_open()
         if not 1 <= repeat <= MAX_REPEAT:
             raise UsageError(f"{function.name}: repeat={repeat} is not between 1 and {MAX_REPEAT}")
-        call = Call(function.name, repeat, self.sync)
+        call = Call(title or function.name, repeat, self.sync)
         result = None if function.signature is None else function.signature.value
         task = Task(
             call,
@@ -298,18 +301,30 @@ class Session:
         self.write_operand(block.addr, little_endian(array))
         return made
 
-    def allocate(self, size_bytes: int, owner: str) -> Block:
-        """A block of the heap, to be given back by `release`."""
+    def allocate(self, size_bytes: int, owner: str, regions: Sequence[str] | None = None) -> Block:
+        """A block of the heap, to be given back by `release`; `regions` are tried in order."""
         self._check_open()
         self._collect()
+        order = heap_regions(self.board) if regions is None else regions
         try:
-            return self.memory.allocate(size_bytes, heap_regions(self.board), "heap", owner)
+            return self.memory.allocate(size_bytes, order, "heap", owner)
         except OutOfDeviceMemory:
             # Queued calls and garbage that waits for the collector hold tensors that nobody can read any more.
             self.sync()
             gc.collect()
             self._collect()
-            return self.memory.allocate(size_bytes, heap_regions(self.board), "heap", owner)
+            for reclaim in self._reclaimers:
+                reclaim()
+            return self.memory.allocate(size_bytes, order, "heap", owner)
+
+    def add_reclaimer(self, reclaim: Callable[[], None]) -> None:
+        """Have a function called that frees what can be had again, when memory is short."""
+        self._reclaimers.append(reclaim)
+
+    def remove_reclaimer(self, reclaim: Callable[[], None]) -> None:
+        """Undo add_reclaimer; nothing happens if it was not added."""
+        if reclaim in self._reclaimers:
+            self._reclaimers.remove(reclaim)
 
     def release(self, block: Block) -> None:
         """Free a block; may be called in any thread, by the garbage collector too."""
