@@ -11,11 +11,13 @@ from utvm.boards import Board
 from utvm.virtual_board import faults
 from utvm.virtual_board import system_control as scs
 from utvm.virtual_board.chip import chip_of
+from utvm.virtual_board.console import Console
 from utvm.virtual_board.engine import PERIPHERAL_BUS_ADDR, PERIPHERAL_BUS_BYTES, Engine, EngineStop, Stop, Trap
 from utvm.virtual_board.exceptions import BUS_FAULT, CFSR_UNSTKERR, HARD_FAULT, SVCALL, SYSTICK, ExceptionModel, Lockup
 from utvm.virtual_board.faults import Fault, fault_of
 from utvm.virtual_board.memory import Memory, MemoryFault
 from utvm.virtual_board.profile import Profiler
+from utvm.virtual_board.semihosting import BKPT_SEMIHOSTING, Semihosting, SemihostingExit
 from utvm.virtual_board.system_control import SystemControl
 from utvm.virtual_board.target import StopEvent, StopKind
 from utvm.virtual_board.timing import TimingChoice, attach_timing
@@ -42,9 +44,13 @@ class Machine:
         self.board = board
         self.memory = Memory(board.regions)
         self.engine = Engine(board.core, self.memory, self._read_peripheral, self._write_peripheral)
-        choice = timing or TimingChoice(ONE_CYCLE)
-        self.timing = attach_timing(*self.engine.native, board, choice, memory_timing)
-        self.profiler = Profiler(self.engine, self.timing)
+        self.timing = timing or TimingChoice(ONE_CYCLE)
+        self.memory_timing = memory_timing
+        model = attach_timing(*self.engine.native, board, self.timing, memory_timing)
+        self.profiler = Profiler(self.engine, model)
+        self.console = Console()
+        self._semihosting = Semihosting(self.memory, self.console, self)
+        self._under_gdb = False
         self.chip = chip_of(board, self.memory)
         for base_addr, size_bytes in self.chip.windows:
             self.engine.map_registers(base_addr, size_bytes)
@@ -70,6 +76,11 @@ class Machine:
     def cycles(self) -> int:
         """Cycles since power-up."""
         return self.engine.cycles
+
+    @property
+    def clock_hz(self) -> int:
+        """Cycles a second."""
+        return self.board.clock_hz
 
     @property
     def instructions(self) -> int:
@@ -138,10 +149,12 @@ class Machine:
     def attach(self) -> None:
         """A debugger is there: BKPT and faults halt the core from now on."""
         self.control.attach_debugger(faults.VC_FAULTS)
+        self._under_gdb = True
 
     def detach(self) -> None:
         """The debugger is gone: its breakpoints are removed, and faults are taken by the firmware's handlers."""
         self.control.detach_debugger()
+        self._under_gdb = False
         self._breakpoints.clear()
         for watched in list(self._watchpoints.values()):
             self.clear_watchpoint(*watched)
@@ -191,6 +204,7 @@ class Machine:
                     return self._lock_up(f"lockup at {self.engine.read('pc'):#010x}: no vector for a pending exception")
                 event = self._handle(self.engine.run())
                 if event is not None:
+                    self.console.flush()
                     return event
 
     def step(self) -> StopEvent:
@@ -208,6 +222,7 @@ class Machine:
                 return self._handle(stop) or StopEvent(StopKind.STEP)
         finally:
             self.engine.ignore_watchpoints(False)
+            self.console.flush()
 
     # What the registers of the peripheral bus ask for (system_control.CoreState).
 
@@ -325,12 +340,28 @@ class Machine:
             except MemoryFault:
                 return self._take_fault(STACKING_FAULT)
             return None if valid else self._take_fault(faults.INVALID_RETURN)
+        if number == faults.EXCP_BKPT and self._is_semihosting(pc):
+            return self._call_host(pc)
         if number == faults.EXCP_BKPT and self.control.debugger_attached:
             return StopEvent(StopKind.BREAKPOINT, "breakpoint instruction")
         try:
             self.exceptions.enter(self.exceptions.escalated(SVCALL if number == faults.EXCP_SWI else HARD_FAULT), pc)
         except Lockup:
             return self._lock_up(f"lockup at {pc:#010x}: exception {number} in a fault handler")
+        return None
+
+    def _is_semihosting(self, pc: int) -> bool:
+        """Whether a breakpoint instruction is for us. A debugger behind a probe does semihosting by itself."""
+        if self.control.debugger_attached and not self._under_gdb:
+            return False
+        return self.memory.read(pc, 2) == BKPT_SEMIHOSTING
+
+    def _call_host(self, pc: int) -> StopEvent | None:
+        try:
+            self.engine.write("r0", self._semihosting.call(self.engine.read("r0"), self.engine.read("r1")))
+        except SemihostingExit as end:  # the PC stays here: there is nothing to go on with
+            return StopEvent(StopKind.EXITED, str(end), exit_status=end.status)
+        self.engine.write("pc", pc + 2 | 1)
         return None
 
     def _take_fault(self, fault: Fault) -> StopEvent | None:

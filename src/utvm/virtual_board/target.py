@@ -8,6 +8,10 @@ from enum import Enum
 from typing import Protocol
 
 from utvm.boards import Board
+from utvm.virtual_board.console import Console
+from utvm.virtual_board.profile import Profiler
+from utvm.virtual_board.timing import TimingChoice
+from utvm.virtual_board.timing.choice import MemoryTiming
 
 
 class StopKind(Enum):
@@ -23,16 +27,18 @@ class StopKind(Enum):
     DIVIDE_BY_ZERO = "divide by zero"
     USAGE_FAULT = "usage fault"
     LOCKUP = "lockup"
+    EXITED = "exited"
 
 
 @dataclass(frozen=True)
 class StopEvent:
-    """A halt, and for a watchpoint the address and the kind of access ("read" or "write")."""
+    """A halt; for a watchpoint the address and the kind of access ("read" or "write"), for an exit its status."""
 
     kind: StopKind
     message: str = ""
     watch_addr: int = 0
     watch_access: str = ""
+    exit_status: int = 0
 
 
 class DebugTarget(Protocol):
@@ -41,6 +47,22 @@ class DebugTarget(Protocol):
     @property
     def board(self) -> Board:
         """The board, with its memory regions."""
+
+    @property
+    def console(self) -> Console:
+        """Where the firmware's output goes."""
+
+    @property
+    def timing(self) -> TimingChoice:
+        """The model that counts its cycles, and its rules."""
+
+    @property
+    def memory_timing(self) -> MemoryTiming:
+        """Whether caches and wait states are counted."""
+
+    @property
+    def profiler(self) -> Profiler:
+        """Counts what basic blocks cost."""
 
     @property
     def register_names(self) -> Sequence[str]:

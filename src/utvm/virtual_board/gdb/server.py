@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import socket
 import sys
 import time
 
-from utvm.virtual_board.gdb.packets import PacketReader, frame
+from utvm.virtual_board.gdb.link import Link
+from utvm.virtual_board.gdb.packets import PacketReader
 from utvm.virtual_board.gdb.runner import Runner
 from utvm.virtual_board.gdb.session import PACKET_BYTES, EndSession, Session
 from utvm.virtual_board.lease import CoreLease
@@ -83,15 +85,18 @@ class GdbServer:
                 self._runner.resume()
 
     def _converse(self, connection: socket.socket) -> bool:
+        link = Link(connection)
+        session = Session(self._target, self._runner, link.send)
+
+        def show(text: bytes) -> None:
+            with contextlib.suppress(OSError):  # the client has gone, which this thread will not tell anyone
+                session.print(text)
+
+        with self._target.console.redirected(show):
+            return self._answer(connection, link, session)
+
+    def _answer(self, connection: socket.socket, link: Link, session: Session) -> bool:
         reader = PacketReader(2 * PACKET_BYTES + 64)
-        last_reply = b""
-
-        def send(payload: bytes) -> None:
-            nonlocal last_reply
-            last_reply = frame(payload)
-            connection.sendall(last_reply)
-
-        session = Session(self._target, self._runner, send)
         refuse_at: float | None = None
         while True:
             if refuse_at is None:
@@ -106,7 +111,7 @@ class GdbServer:
                 self._listener.accept()[0].close()  # one client at a time
                 refuse_at = None
             if self._runner in ready:
-                send(session.stopped(self._runner.collect()))
+                link.send(session.stopped(self._runner.collect()))
             if connection not in ready:
                 continue
             data = connection.recv(RECEIVE_BYTES)
@@ -115,22 +120,22 @@ class GdbServer:
             for kind, payload in reader.feed(data):
                 if kind == "packet":
                     if session.acknowledges:
-                        connection.sendall(b"+")
+                        link.acknowledge(True)
                     try:
                         reply = session.answer(payload)
                     except EndSession as end:
                         if not end.kill:
-                            send(b"OK")
+                            link.send(b"OK")
                         raise
                     if reply is not None:
-                        send(reply)
+                        link.send(reply)
                 elif kind == "interrupt":
                     if self._runner.is_running:
                         self._target.request_halt()
                 elif kind == "nack":
-                    connection.sendall(last_reply)
+                    link.repeat()
                 elif session.acknowledges:
-                    connection.sendall(b"-")
+                    link.acknowledge(False)
 
     def _wait(self, *sources: Source, timeout_s: float | None = None) -> list[Source]:
         watched: list[Source] = [*sources, self._lifeline] if self._lifeline is not None else list(sources)

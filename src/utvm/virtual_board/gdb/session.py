@@ -12,6 +12,7 @@ from utvm.virtual_board.memory import MemoryFault
 from utvm.virtual_board.target import DebugTarget, StopEvent, StopKind
 
 PACKET_BYTES = 0x10000
+TEXT_BYTES = 0x4000
 SIGINT, SIGILL, SIGTRAP, SIGABRT, SIGFPE, SIGBUS, SIGSEGV = 2, 4, 5, 6, 8, 10, 11
 SIGNALS = {
     StopKind.RESET: SIGTRAP,
@@ -24,6 +25,7 @@ SIGNALS = {
     StopKind.DIVIDE_BY_ZERO: SIGFPE,
     StopKind.USAGE_FAULT: SIGBUS,
     StopKind.LOCKUP: SIGABRT,
+    StopKind.EXITED: SIGTRAP,
 }
 QUIET = (StopKind.BREAKPOINT, StopKind.STEP, StopKind.RESET)
 MALFORMED, NO_MEMORY, BUSY, NO_COMPARATOR = b"E16", b"E0e", b"E10", b"E1c"
@@ -68,11 +70,16 @@ class Session:
         except (ValueError, KeyError, IndexError):
             return MALFORMED
 
+    def print(self, text: bytes) -> None:
+        """Show something on the debugger's console, in as many packets as it takes."""
+        for start in range(0, len(text), TEXT_BYTES):
+            self._send(b"O" + text[start : start + TEXT_BYTES].hex().encode())
+
     def stopped(self, event: StopEvent) -> bytes:
         """The stop reply for an event; what it says in words goes to the debugger's console first."""
         self._last_stop = event
         if event.message and event.kind not in QUIET:
-            self._send(b"O" + f"{event.kind.value}: {event.message}\n".encode().hex().encode())
+            self.print(f"{event.kind.value}: {event.message}\n".encode())
         reply = f"T{SIGNALS[event.kind]:02x}thread:1;"
         if event.kind is StopKind.WATCHPOINT:
             reply += f"{'watch' if event.watch_access == 'write' else 'rwatch'}:{event.watch_addr:x};"
@@ -126,8 +133,9 @@ class Session:
         if text.startswith("qXfer:"):
             return self._transfer(text[len("qXfer:") :])
         if text.startswith("qRcmd,"):
-            output = run_monitor(bytes.fromhex(text[len("qRcmd,") :]).decode("utf-8", "replace"), self._target)
-            self._send(b"O" + output.encode().hex().encode())
+            self.print(
+                run_monitor(bytes.fromhex(text[len("qRcmd,") :]).decode("utf-8", "replace"), self._target).encode()
+            )
             return b"OK"
         fixed = {"qC": "QC1", "qAttached": "1", "qfThreadInfo": "m1", "qsThreadInfo": "l", "qSymbol::": "OK"}
         return fixed.get(text, "").encode()
