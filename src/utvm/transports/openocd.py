@@ -13,7 +13,7 @@ from utvm.transports.base import Capabilities, StopKind, StopReason, Transport
 from utvm.transports.faults import BFAR_ADDR, CFSR_ADDR, HFSR_ADDR, decode_fault
 from utvm.transports.openocd_errors import describe_failure
 from utvm.transports.openocd_frame import registers_before_fault
-from utvm.transports.openocd_memory import intel_hex, spans, tcl_values, values_of
+from utvm.transports.openocd_memory import intel_hex, spans, tcl_values, values_of, whole_flash_units
 from utvm.transports.openocd_rpc import OpenOcdRpc, TclResult
 
 DEFAULT_TIMEOUT_S = 5.0
@@ -103,14 +103,17 @@ class OpenOcdTransport(Transport):
 
     def _load_image(self, image: list[tuple[int, bytes]]) -> None:
         in_flash = [(addr, data) for addr, data in image if self._is_flash(addr)]
+        if in_flash:
+            self._program(in_flash)
+        # After the flash, whose programming uses RAM for its code and buffer.
         for addr, data in image:
             if not self._is_flash(addr):
                 self._write(addr, data)
-        if not in_flash:
-            return
+
+    def _program(self, in_flash: list[tuple[int, bytes]]) -> None:
         with tempfile.TemporaryDirectory(prefix="utvm-") as folder:
             path = Path(folder) / "image.hex"
-            path.write_text(intel_hex(in_flash), encoding="ascii")
+            path.write_text(intel_hex(whole_flash_units(in_flash)), encoding="ascii")
             first, size = min(in_flash)[0], sum(len(data) for _, data in in_flash)
             self._do(
                 f"capture {{flash write_image erase {{{path}}} 0 ihex}}",

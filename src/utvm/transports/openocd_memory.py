@@ -10,6 +10,7 @@ from utvm.errors import TransportError
 WORD_BYTES = 4
 CHUNK_BYTES = 0x8000  # of one command; OpenOCD takes at most 64 Ki numbers
 HEX_RECORD_BYTES = 32
+FLASH_UNIT_BYTES = 32  # the largest unit among STM32 flash memories
 _FORMATS = {1: "B", 2: "H", 4: "I"}
 
 
@@ -39,6 +40,24 @@ def values_of(text: str, width: int, count: int, peer: str) -> bytes:
         raise TransportError(
             f"{peer} answered {text[:60]!r} instead of {count} numbers of {8 * width} bits; is it OpenOCD 0.12?"
         ) from None
+
+
+def whole_flash_units(segments: Iterable[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    """The segments, joined and filled up with erased bytes to what every flash driver can program."""
+    units: dict[int, bytearray] = {}
+    for addr, data in segments:
+        for index, byte in enumerate(data, addr):
+            units.setdefault(index // FLASH_UNIT_BYTES, bytearray(b"\xff" * FLASH_UNIT_BYTES))[
+                index % FLASH_UNIT_BYTES
+            ] = byte
+    joined: list[tuple[int, bytearray]] = []
+    for number in sorted(units):
+        start = number * FLASH_UNIT_BYTES
+        if joined and joined[-1][0] + len(joined[-1][1]) == start:
+            joined[-1][1].extend(units[number])
+        else:
+            joined.append((start, units[number]))
+    return [(addr, bytes(data)) for addr, data in joined]
 
 
 def intel_hex(segments: Iterable[tuple[int, bytes]]) -> str:

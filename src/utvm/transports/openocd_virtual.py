@@ -13,7 +13,7 @@ from utvm.transports.openocd_process import OpenOcdProcess, virtual_board_config
 from utvm.transports.openocd_rpc import TclResult
 from utvm.transports.virtual import VirtualBoardProcess
 
-END_GRACE_S = 0.2
+END_GRACE_S = 0.1
 
 
 class OpenOcdVirtualTransport(OpenOcdTransport):
@@ -35,9 +35,10 @@ class OpenOcdVirtualTransport(OpenOcdTransport):
             self._started = started.pop_all()
 
     def _reset(self) -> None:
-        ended = self._ended()
-        if ended:
-            raise TransportError(f"{ended}\nOpen a new transport.")
+        if not (self.board.is_running and self.openocd.is_running) or not self._rpc.is_usable:
+            ended = self._ended()
+            if ended:
+                raise TransportError(f"{ended}\nOpen a new transport.")
         super()._reset()
 
     def _run(self, command: str, timeout_s: float | None = None) -> TclResult:
@@ -53,8 +54,8 @@ class OpenOcdVirtualTransport(OpenOcdTransport):
 
     def _ended(self) -> str:
         """Which of the two processes has ended and what it said; empty while both run."""
-        # The connection of a process that is killed breaks a moment before the process is gone.
-        deadline = time.monotonic() + (0 if self._rpc.is_usable else END_GRACE_S)
+        # The connections of a process that is killed break a moment before the process is gone.
+        deadline = time.monotonic() + END_GRACE_S
         while True:
             if not self.board.is_running:
                 return f"The virtual board has ended and said: {self.board.messages() or 'nothing'}"

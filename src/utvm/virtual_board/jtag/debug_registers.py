@@ -106,7 +106,9 @@ class DebugRegisters:
 
     def reset(self) -> None:
         """A system reset, by AIRCR or the pin; then the core runs unless the debugger wants it halted."""
+        wanted = self._control
         self._core.halt()
+        self._control = wanted  # this halt was not the debugger's
         self._machine.reset()
         self._was_reset, self._is_locked_up = True, False
         if self._machine.control.registers[scs.DEMCR] & VC_CORERESET and self._control & C_DEBUGEN:
