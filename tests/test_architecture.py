@@ -32,6 +32,7 @@ ROOMS = [
     "toolchain",
     "transports",
     "session",
+    "export",
     "report",
     "cli",
 ]

@@ -81,6 +81,10 @@ class ProgramError(UtvmError):
     """A saved program folder is missing files, malformed or from another version."""
 
 
+class ExportError(UtvmError):
+    """A library or project could not be written: the folder holds something else, or files were changed since."""
+
+
 class TransportError(UtvmError):
     """A board could not be reached, or its answer could not be understood."""
 
