@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from utvm.errors import ScheduleError
+from utvm.schedules.conv2d_strip import Conv2DStrip
 from utvm.schedules.portable import Portable
 from utvm.schedules.template import Template
 
-TEMPLATES: tuple[Template, ...] = (Portable(),)
+TEMPLATES: tuple[Template, ...] = (Portable(), Conv2DStrip())
 
 
 def template_named(name: str) -> Template:

@@ -1,0 +1,173 @@
+"""How a convolution's image lies in its int16 strip: rows of zero-point-padded pixels, a group of rows at a time.
+
+A window is then a few runs of contiguous elements, and borders need no code of their own. Where a pixel's window would
+begin at an odd element, the row is kept a second time, one element earlier, so that no load is unaligned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from utvm.boards import Core
+from utvm.microkernels.conv import ConvTile, Rounding
+from utvm.microkernels.conv.tile import MOST_WORDS
+from utvm.model.operator_types import Conv2D, Padding
+from utvm.model.tensor import Tensor
+
+_ELEMENT_BYTES = 2
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Extents of a convolution of one group, undilated along rows of pixels.
+
+    A 1x1 convolution with stride 1 and no padding is a single row of pixels, whatever the image's shape: `flat`.
+    """
+
+    batch: int
+    height: int
+    width: int
+    channels: int
+    out_height: int
+    out_width: int
+    out_channels: int
+    window: tuple[int, int]
+    strides: tuple[int, int]
+    dilation: int
+    padding: Padding
+    flat: bool
+
+    @staticmethod
+    def of(operator: Conv2D, inputs: tuple[Tensor, ...], output: Tensor) -> Geometry:
+        """The geometry of an operator."""
+        batch, height, width, channels = inputs[0].shape
+        _, out_height, out_width, out_channels = output.shape
+        window = inputs[1].shape[1], inputs[1].shape[2]
+        strides, padding = operator.strides, operator.padding
+        flat = window == (1, 1) and strides == (1, 1) and not padding.any
+        if flat:
+            pixels = batch * height * width
+            batch, height, width, out_height, out_width = 1, 1, pixels, 1, pixels
+        return Geometry(
+            batch,
+            height,
+            width,
+            channels,
+            out_height,
+            out_width,
+            out_channels,
+            window,
+            strides,
+            operator.dilation[0],
+            padding,
+            flat,
+        )
+
+    @property
+    def used_columns(self) -> int:
+        """Pixels of a padded row that some window covers."""
+        return (self.out_width - 1) * self.strides[1] + self.window[1]
+
+    @property
+    def image_columns(self) -> int:
+        """Pixels of an image's row among them."""
+        return max(0, min(self.width, self.used_columns - self.padding.left))
+
+
+@dataclass(frozen=True)
+class StripLayout:
+    """A strip for `rows` rows of outputs (of `pixels` outputs, where the geometry is flat)."""
+
+    geometry: Geometry
+    rows: int
+    pixels: int
+
+    @property
+    def row_stride(self) -> int:
+        """Rows of the strip from one row of outputs to the next."""
+        return 1 if self.geometry.window[0] == 1 else self.geometry.strides[0]
+
+    @property
+    def strip_rows(self) -> int:
+        """Rows of the image in the strip at a time."""
+        return (self.rows - 1) * self.row_stride + (self.geometry.window[0] - 1) * self.geometry.dilation + 1
+
+    @property
+    def in_quads(self) -> bool:
+        """Whether groups of four elements are stored in QUAD_ORDER, which is cheaper to write."""
+        return self.geometry.channels % 4 == 0
+
+    @property
+    def copies(self) -> int:
+        """2 where pixels begin at odd elements."""
+        return 1 + (self.geometry.strides[1] * self.geometry.channels % 2 if self.pixels > 1 else 0)
+
+    @property
+    def copy_elements(self) -> int:
+        """Elements of one copy of a row, even."""
+        columns = self.pixels if self.geometry.flat else self.geometry.used_columns
+        return (columns * self.geometry.channels + 1) // 2 * 2
+
+    @property
+    def row_elements(self) -> int:
+        """Elements from one row of the strip to the next."""
+        return self.copy_elements * self.copies
+
+    @property
+    def row_words(self) -> int:
+        """Words of taps in a window's row, rounded up so that the row splits into equal parts."""
+        words = (self.geometry.window[1] * self.geometry.channels + 1) // 2
+        parts = -(-words // MOST_WORDS)
+        return -(-words // parts) * parts
+
+    def tile(self, pixels: int, rounding: Rounding) -> ConvTile:
+        """The tile of `pixels` pixels that runs along this strip's rows."""
+        geometry = self.geometry
+        step = geometry.strides[1] * geometry.channels
+        offsets = tuple(self._pixel_offset(pixel * step) for pixel in range(pixels))
+        return ConvTile(
+            pixel_offsets=offsets,
+            rows=geometry.window[0],
+            row_words=self.row_words,
+            row_step=geometry.dilation * self.row_elements * _ELEMENT_BYTES if geometry.window[0] > 1 else 0,
+            tile_step=pixels * step * _ELEMENT_BYTES,
+            output_step=geometry.out_channels,
+            high_offset=min(1, geometry.out_channels - 1),
+            rounding=rounding,
+        )
+
+    def size_bytes(self) -> int:
+        """Bytes of the strip with what tiles may read behind it: the rest of a last word, the next tile's operands."""
+        geometry = self.geometry
+        step = geometry.strides[1] * geometry.channels * _ELEMENT_BYTES
+        last_row = (self.rows - 1) * self.row_stride * self.row_elements * _ELEMENT_BYTES
+        window = (geometry.window[0] - 1) * geometry.dilation * self.row_elements * _ELEMENT_BYTES + 4 * self.row_words
+        copy = (self.copies - 1) * self.copy_elements * _ELEMENT_BYTES
+        columns = self.pixels if geometry.flat else geometry.out_width
+        last_pixel = last_row + copy + (columns - 1) * step
+        prefetched = last_pixel + _WIDEST_TILE * step + 4
+        rows = self.strip_rows * self.row_elements * _ELEMENT_BYTES
+        return -(-max(rows, last_pixel + window, prefetched) // 4) * 4
+
+    def _pixel_offset(self, element: int) -> int:
+        if element % 2 == 0:
+            return element * _ELEMENT_BYTES
+        return (self.copy_elements + element - 1) * _ELEMENT_BYTES
+
+
+_WIDEST_TILE = 4
+
+
+def tile_sizes(pixels: int, widest: int) -> list[tuple[int, int]]:
+    """(tile size, tiles) by which a row of `pixels` is covered: the widest first, then what is left in smaller ones."""
+    found = []
+    for size in (4, 2, 1):
+        if size <= widest and pixels >= size:
+            found.append((size, pixels // size))
+            pixels %= size
+    return found
+
+
+def widest_tile(core: Core) -> tuple[int, ...]:
+    """Tile sizes in order of promise: the M7 is as fast with two pixels, others save loads with four."""
+    return (2, 4) if core.name == "cortex-m7" else (4, 2)

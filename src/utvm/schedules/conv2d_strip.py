@@ -1,0 +1,234 @@
+"""Convolutions over an int16 strip with packed int8 weights, for cores with DSP instructions.
+
+Channel pairs outside, pixels inside: a pair's weights stay in the data cache while the strip's pixels pass. The strip
+holds a group of rows, so that it stays small beside the activations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from utvm.microkernels.assembly import supports
+from utvm.microkernels.conv import (
+    ChannelRanges,
+    ConvTile,
+    Rounding,
+    channel_ranges,
+    pack_pairs,
+    pairable,
+    records,
+    records_refusal,
+    rounding_of,
+    tile_cycles,
+    tile_unit,
+)
+from utvm.microkernels.conv.clamp import clamp_bytes
+from utvm.microkernels.conv.strips import FILL, QUAD_ORDER, widen_elements, widen_quads
+from utvm.model.fixed_point import Int64Array
+from utvm.model.operator_types import Conv2D
+from utvm.model.tensor import Array
+from utvm.operators.kernel import CKernel, CodeUnit, KernelArgument
+from utvm.schedules.conv2d_layout import Geometry, StripLayout, tile_sizes, widest_tile
+from utvm.schedules.conv2d_strip_source import strip_body
+from utvm.schedules.schedule import KnobValue, Schedule
+from utvm.schedules.template import Site, Template
+
+# A strip may be this share of the activations it serves, and never needs more than this many bytes.
+_STRIP_SHARE = 4
+_LARGEST_STRIP_BYTES = 16 * 1024
+_LEAST_FLAT_PIXELS = 16
+
+# Beside the tiles: per call of one, per element widened in order or in quads.
+_CALL_CYCLES = 30
+_ELEMENT_CYCLES = 1.25
+_QUAD_ELEMENT_CYCLES = 0.7
+
+
+@dataclass(frozen=True, eq=False)
+class _Analysis:
+    """What the template finds out about a site; `refusal` says why it does not apply."""
+
+    refusal: str
+    geometry: Geometry
+    bias: Int64Array
+    ranges: ChannelRanges
+    rounding: Rounding
+    pairs: tuple[tuple[int, int], ...]
+
+
+class Conv2DStrip(Template):
+    """Conv2D without groups or dilation along rows, weights known, gemmlowp's rounding."""
+
+    name = "conv2d_strip"
+
+    def refusal(self, site: Site) -> str:
+        """See Template."""
+        reason = _applies(site)
+        return reason or _analyse(site).refusal
+
+    def knobs(self, site: Site) -> Mapping[str, tuple[KnobValue, ...]]:
+        """`pixels` of a tile; `rows` of outputs per strip (`pixels` of them, where the image is one flat row)."""
+        return {"pixels": widest_tile(site.core), "rows": _strip_choices(site, _analyse(site).geometry)}
+
+    def estimated_cycles(self, site: Site, schedule: Schedule) -> float:
+        """From the tiles' modelled cycles; caches aside."""
+        found = _analyse(site)
+        layout, widest = _layout(found.geometry, schedule), int(schedule.knob("pixels"))
+        geometry = found.geometry
+        row = layout.pixels if geometry.flat else geometry.out_width
+        rows = -(-geometry.out_width // row) if geometry.flat else geometry.out_height
+        tiles = sum(
+            count * tile_cycles(layout.tile(size, found.rounding), site.core) + _CALL_CYCLES
+            for size, count in tile_sizes(row, widest)
+        )
+        groups = 1 if geometry.flat else -(-geometry.out_height // layout.rows)
+        elements = groups * layout.strip_rows * geometry.image_columns * geometry.channels
+        widening = elements * (_QUAD_ELEMENT_CYCLES if layout.in_quads else _ELEMENT_CYCLES * layout.copies)
+        return geometry.batch * (rows * len(found.pairs) * tiles + widening)
+
+    def kernel(self, site: Site, schedule: Schedule) -> CKernel:
+        """See Template."""
+        operator = site.operator
+        assert isinstance(operator, Conv2D)
+        found = _analyse(site)
+        layout, widest = _layout(found.geometry, schedule), int(schedule.knob("pixels"))
+        tiles = _tiles(layout, widest, found.rounding)
+        units = {size: tile_unit(tile, site.core) for size, tile in tiles.items()}
+        widen = widen_quads(site.core) if layout.in_quads else widen_elements(site.core, layout.copies)
+        clamp = clamp_bytes(site.core) if operator.clamp != (-128, 127) else None
+        others: list[CodeUnit] = [widen, *([FILL] if operator.padding.any else []), *([clamp] if clamp else [])]
+        packed = pack_pairs(_tap_rows(layout, _weights(site)), found.pairs)
+        scaling = records(found.bias, operator.requantization, operator.output_zero_point, found.ranges, found.pairs)
+        image, weights, _ = site.inputs
+        return CKernel(
+            stem="conv2d_strip",
+            body=strip_body(operator, layout, {size: unit.name for size, unit in units.items()}, widen, clamp),
+            types=("const int8_t", "const int32_t", "const int32_t", "int8_t", "int16_t"),
+            arguments=(
+                KernelArgument("input", "tensor", tensor=image.name),
+                KernelArgument("weights", "constant", data=packed),
+                KernelArgument("records", "constant", data=scaling),
+                KernelArgument("output", "tensor", tensor=site.outputs[0].name, written=True),
+                KernelArgument("strip", "scratch", size_bytes=layout.size_bytes(), written=True),
+            ),
+            comments=(
+                f"input: int8 {_extents(image.shape)}, output: int8 {_extents(site.outputs[0].shape)}",
+                f"weights: int8 {_extents(weights.shape)} (OHWI), two channels interleaved per word of two taps",
+                "records: per two channels their biases, multipliers, addends and shifts",
+                f"strip: {layout.strip_rows} rows of {layout.row_elements} int16, padded with the zero point",
+            ),
+            units=(*units.values(), *others),
+        )
+
+
+def _applies(site: Site) -> str:
+    """The refusals that need no arithmetic."""
+    operator = site.operator
+    if not isinstance(operator, Conv2D):
+        return "not a Conv2D"
+    if not supports(site.core):
+        return f"{site.core.name} has no DSP instructions that assembly is scheduled for"
+    image, weights, bias = site.inputs
+    if weights.data is None or bias.data is None:
+        return "weights or bias are not constants"
+    if weights.shape[3] != image.shape[3]:
+        return "grouped channels"
+    if operator.dilation[1] != 1 and weights.shape[2] > 1:
+        return "dilated along rows"
+    return ""
+
+
+@lru_cache(maxsize=8)
+def _analyse(site: Site) -> _Analysis:
+    """Ranges and pairs of a site for which `_applies` is empty."""
+    operator = site.operator
+    assert isinstance(operator, Conv2D)
+    geometry = Geometry.of(operator, site.inputs, site.outputs[0])
+    weights = _weights(site)
+    flat = weights.reshape(weights.shape[0], -1)
+    stored = site.inputs[2].data
+    assert stored is not None
+    bias = stored.astype(np.int64) - operator.input_zero_point * flat.astype(np.int64).sum(axis=1)
+    ranges = channel_ranges(flat, bias)
+    rounding = rounding_of(operator.output_zero_point, operator.clamp)
+    pairs = _pairs(geometry.out_channels)
+    reason = records_refusal(operator.requantization, operator.output_zero_point, rounding, ranges)
+    if not reason and not all(pairable(flat, ranges, low, high) for low, high in pairs):
+        reason = "two channels' weights or accumulators are too large to share a word"
+    found = _Analysis(reason, geometry, bias, ranges, rounding, pairs)
+    if not reason:
+        layout = _layout(geometry, Schedule.of("", {"rows": _strip_choices(site, geometry)[0]}))
+        sizes = {size for widest in widest_tile(site.core) for size in _tiles(layout, widest, rounding)}
+        reason = next((text for size in sorted(sizes) if (text := layout.tile(size, rounding).refusal())), "")
+        found = _Analysis(reason, geometry, bias, ranges, rounding, pairs)
+    return found
+
+
+def _pairs(channels: int) -> tuple[tuple[int, int], ...]:
+    """Neighbours; the last of an odd number is computed with its neighbour a second time, a single one with itself."""
+    if channels == 1:
+        return ((0, 0),)
+    found = [(low, low + 1) for low in range(0, channels - 1, 2)]
+    return (*found, *([(channels - 2, channels - 1)] if channels % 2 else []))
+
+
+def _weights(site: Site) -> Array:
+    data = site.inputs[1].data
+    assert data is not None
+    return data
+
+
+def _tap_rows(layout: StripLayout, weights: Array) -> Array:
+    """Weights [channels, taps] in the order in which tiles meet the strip's elements, rows filled up with zeros."""
+    channels, rows = weights.shape[:2]
+    taps = weights.reshape(channels, rows, -1)
+    if layout.in_quads:
+        taps = taps.reshape(channels, rows, -1, 4)[..., list(QUAD_ORDER)].reshape(channels, rows, -1)
+    filled = np.zeros((channels, rows, 2 * layout.row_words), dtype=np.int8)
+    filled[..., : taps.shape[2]] = taps
+    return filled.reshape(channels, -1)
+
+
+def _strip_choices(site: Site, geometry: Geometry) -> tuple[int, ...]:
+    """Rows (or flat pixels) per strip: as many as memory allows first, then fewer and more."""
+    budget = min(_LARGEST_STRIP_BYTES, (site.inputs[0].size_bytes + site.outputs[0].size_bytes) // _STRIP_SHARE)
+    if geometry.flat:
+        largest, least = geometry.out_width, min(_LEAST_FLAT_PIXELS, geometry.out_width)
+    else:
+        largest, least = geometry.out_height, 1
+    best = least
+    while best < largest and _sized(geometry, best + 1).size_bytes() <= budget:
+        best += 1
+    # Groups of equal size rather than a small last one.
+    best = -(-largest // -(-largest // best))
+    if geometry.flat and best < largest:
+        best = max(least, best // 4 * 4)
+    others = {size for size in (least, best // 2, 2 * best, largest) if least <= size <= largest} - {best}
+    return (best, *sorted(others))
+
+
+def _sized(geometry: Geometry, size: int) -> StripLayout:
+    if geometry.flat:
+        return StripLayout(geometry, rows=1, pixels=size)
+    return StripLayout(geometry, rows=size, pixels=geometry.out_width)
+
+
+def _layout(geometry: Geometry, schedule: Schedule) -> StripLayout:
+    return _sized(geometry, int(schedule.knob("rows")))
+
+
+def _tiles(layout: StripLayout, widest: int, rounding: Rounding) -> dict[int, ConvTile]:
+    """The tiles that some row needs, by size."""
+    rows = [layout.pixels]
+    if layout.geometry.flat:
+        rows.append(layout.geometry.out_width % layout.pixels)
+    sizes = {size for row in rows for size, _ in tile_sizes(row, widest)}
+    return {size: layout.tile(size, rounding) for size in sorted(sizes, reverse=True)}
+
+
+def _extents(shape: tuple[int, ...]) -> str:
+    return "x".join(str(extent) for extent in shape)

@@ -1,0 +1,179 @@
+"""The C around a convolution's tiles: filling the strip, walking over channel pairs, rows and tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from utvm.microkernels.conv.clamp import clamp_operands
+from utvm.microkernels.conv.records import RECORD_WORDS
+from utvm.microkernels.conv.strips import FILL
+from utvm.model.operator_types import Conv2D
+from utvm.operators.kernel import CodeUnit
+from utvm.schedules.conv2d_layout import StripLayout, tile_sizes
+
+_INDENT = "    "
+
+
+def strip_body(
+    operator: Conv2D, layout: StripLayout, tiles: Mapping[int, str], widen: CodeUnit, clamp: CodeUnit | None
+) -> str:
+    """The kernel's statements. `tiles` names the tile function of each size; `clamp` is used if there is one."""
+    source = _Source(operator, layout, tiles, widen)
+    lines = source.flat() if layout.geometry.flat else source.rows()
+    if clamp is not None:
+        geometry = layout.geometry
+        count = geometry.batch * geometry.out_height * geometry.out_width * geometry.out_channels
+        above, below = clamp_operands(operator.clamp)
+        lines.append(f"{clamp.name}(output, {count}, {above:#010x}u, {below:#010x}u);")
+    return "\n".join(lines)
+
+
+def _block(head: str, body: list[str]) -> list[str]:
+    return [f"{head} {{", *(_INDENT + line for line in body), "}"]
+
+
+class _Source:
+    def __init__(self, operator: Conv2D, layout: StripLayout, tiles: Mapping[int, str], widen: CodeUnit) -> None:
+        self.operator = operator
+        self.layout = layout
+        self.geometry = layout.geometry
+        self.tiles = tiles
+        self.widen = widen
+
+    def flat(self) -> list[str]:
+        """One row of pixels, `layout.pixels` at a time."""
+        geometry, pixels = self.geometry, self.layout.pixels
+        whole, rest = divmod(geometry.out_width, pixels)
+        group = self._flat_group("pixels" if rest and whole else str(geometry.out_width if not whole else pixels))
+        if rest and whole:
+            last = geometry.out_width - pixels
+            step = [f"const int32_t pixels = first <= {last} ? {pixels} : {geometry.out_width} - first;", *group]
+            return _block(f"for (int32_t first = 0; first < {geometry.out_width}; first += {pixels})", step)
+        return _block(f"for (int32_t first = 0; first < {geometry.out_width}; first += {pixels})", group)
+
+    def _flat_group(self, pixels: str) -> list[str]:
+        geometry = self.geometry
+        widen = self._widen("strip", f"input + first * {geometry.channels}", pixels)
+        if pixels.isdecimal():
+            calls = self._tile_calls("strip", "at", int(pixels))
+        else:
+            calls = self._variable_tile_calls(pixels)
+        place = [f"int8_t *at = output + first * {geometry.out_channels} + {self._channel()};"]
+        return [widen, *self._pair_loop([*place, *calls])]
+
+    def rows(self) -> list[str]:
+        """Rows of outputs, `layout.rows` at a time, image by image."""
+        geometry, layout = self.geometry, self.layout
+        group: list[str] = []
+        rows = str(layout.rows)
+        if geometry.out_height % layout.rows:
+            rows = "rows"
+            last = geometry.out_height - layout.rows
+            group.append(f"const int32_t rows = first <= {last} ? {layout.rows} : {geometry.out_height} - first;")
+        group += self._fill_rows(rows)
+        strip = f"strip + row * {layout.row_stride * layout.row_elements}"
+        row_bytes = geometry.out_width * geometry.out_channels
+        per_row = [
+            f"const int16_t *place = {strip};",
+            f"int8_t *at = out + (first + row) * {row_bytes} + {self._channel()};",
+            *self._tile_calls("place", "at", geometry.out_width),
+        ]
+        group += self._pair_loop(_block(f"for (int32_t row = 0; row < {rows}; ++row)", per_row))
+        body = _block(f"for (int32_t first = 0; first < {geometry.out_height}; first += {layout.rows})", group)
+        begin = []
+        if self.operator.padding.any:
+            count = layout.strip_rows * layout.row_elements
+            begin.append(f"{FILL.name}(strip, {self.operator.input_zero_point}, {count});")
+        image = geometry.height * geometry.width * geometry.channels
+        out = geometry.out_height * row_bytes
+        if geometry.batch == 1:
+            return [*begin, "const int8_t *image = input;", "int8_t *out = output;", *body]
+        images = [f"const int8_t *image = input + n * {image};", f"int8_t *out = output + n * {out};", *body]
+        return [*begin, *_block(f"for (int32_t n = 0; n < {geometry.batch}; ++n)", images)]
+
+    def _fill_rows(self, rows: str) -> list[str]:
+        """Widen the rows of the image that the group's windows cover; those outside become the zero point again."""
+        geometry, layout, padding = self.geometry, self.layout, self.operator.padding
+        overlap = (geometry.window[0] - 1) * geometry.dilation + 1 - layout.row_stride
+        strip_rows = f"{rows} * {layout.row_stride}" + (f" + {overlap}" if overlap > 0 else f" - {-overlap}")
+        if overlap == 0:
+            strip_rows = f"{rows} * {layout.row_stride}"
+        if rows.isdecimal():
+            strip_rows = str(layout.strip_rows)
+        step = geometry.strides[0] if layout.row_stride == 1 else 1
+        y = f"first * {geometry.strides[0]} + row * {step} - {padding.top}"
+        lines = [
+            f"const int32_t y = {y};",
+            f"int16_t *place = strip + row * {layout.row_elements} + {padding.left * geometry.channels};",
+        ]
+        columns = geometry.image_columns
+        source = f"image + y * {geometry.width * geometry.channels}"
+        widen = [self._widen("place", source, str(columns))] if columns else []
+        if padding.top or padding.bottom:
+            lines += self._inside_or_zero(widen, columns * geometry.channels)
+        else:
+            lines += widen
+        return _block(f"for (int32_t row = 0; row < {strip_rows}; ++row)", lines)
+
+    def _inside_or_zero(self, widen: list[str], elements: int) -> list[str]:
+        zero_point, layout = self.operator.input_zero_point, self.layout
+        zero = [f"{FILL.name}(place, {zero_point}, {elements});"]
+        if layout.copies > 1:
+            zero.append(f"{FILL.name}(place + {layout.copy_elements - 1}, {zero_point}, {elements});")
+        inside = _block(f"if (y >= 0 && y < {self.geometry.height})", widen)
+        return [*inside[:-1], "} else {", *(_INDENT + line for line in zero), "}"]
+
+    def _widen(self, strip: str, source: str, pixels: str) -> str:
+        channels = self.geometry.channels
+        if self.layout.in_quads:
+            count = _product(pixels, channels // 4)
+            return f"{self.widen.name}({strip}, {source}, {count});"
+        count = _product(pixels, channels)
+        # The second copy is one element ahead.
+        second = f", {2 * (self.layout.copy_elements - 1)}" if self.layout.copies > 1 else ""
+        return f"{self.widen.name}({strip}, {source}, {count}{second});"
+
+    def _channel(self) -> str:
+        """The low channel of the pair, as `_pairs` of the template has them."""
+        channels = self.geometry.out_channels
+        if channels % 2 == 0:
+            return "2 * pair"
+        return "0" if channels == 1 else f"(pair < {channels // 2} ? 2 * pair : {channels - 2})"
+
+    def _pair_loop(self, body: list[str]) -> list[str]:
+        words = self.geometry.window[0] * self.layout.row_words
+        pointers = [
+            f"const int32_t *taps = weights + pair * {words};",
+            f"const int32_t *record = records + pair * {RECORD_WORDS};",
+        ]
+        pairs = (self.geometry.out_channels + 1) // 2
+        return _block(f"for (int32_t pair = 0; pair < {pairs}; ++pair)", [*pointers, *body])
+
+    def _tile_calls(self, strip: str, at: str, pixels: int) -> list[str]:
+        lines, begin = [], 0
+        step = self.geometry.strides[1] * self.geometry.channels
+        for size, count in tile_sizes(pixels, max(self.tiles)):
+            where = f"{strip} + {begin * step}" if begin else strip
+            to = f"{at} + {begin * self.geometry.out_channels}" if begin else at
+            lines.append(f"{self.tiles[size]}({where}, taps, record, {to}, {count});")
+            begin += size * count
+        return lines
+
+    def _variable_tile_calls(self, pixels: str) -> list[str]:
+        """The same for a number of pixels known at run time."""
+        lines = ["const int16_t *place = strip;", f"int32_t left = {pixels};"]
+        step = self.geometry.strides[1] * self.geometry.channels
+        for size in sorted(self.tiles, reverse=True):
+            done = f"(left & ~{size - 1})" if size > 1 else "left"
+            call = [
+                f"{self.tiles[size]}(place, taps, record, at, left / {size});",
+                f"place += {done} * {step};",
+                f"at += {done} * {self.geometry.out_channels};",
+                f"left -= {done};",
+            ]
+            lines += _block(f"if (left >= {size})", call if size > min(self.tiles) else call[:1])
+        return lines
+
+
+def _product(count: str, factor: int) -> str:
+    return str(int(count) * factor) if count.isdecimal() else f"{count} * {factor}"
