@@ -1,33 +1,67 @@
-"""The command line of the virtual board: a process of its own, ready when it has printed its ports."""
+"""The command line of the virtual board: a process of its own, which serves debuggers or runs a firmware."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import signal
-import socket
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
-from utvm.boards import load_board
-from utvm.errors import UtvmError, VirtualBoardError
-from utvm.virtual_board.timing.choice import MEMORY_TIMINGS, MemoryTiming, parse_timing
+from utvm.errors import UtvmError
+from utvm.virtual_board.doors import Doors, serve
+from utvm.virtual_board.setup import BoardSetup
+from utvm.virtual_board.timing.choice import MEMORY_TIMINGS
 
 USAGE_STATUS = 2
-HOST = "127.0.0.1"
+DEFAULT_TIMEOUT_S = 60.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Emulate a board until a debugger kills it, SIGTERM, or (with --exit-with-stdin) end of file on standard input.
 
     Prints a line for each door on standard output when it is ready: `gdb HOST:PORT`, then `jtag HOST:PORT` or
-    `jtag PATH` if that was asked for. Returns the exit status: 0, or 2 for a board
-    or port that cannot be had, with one line on standard error.
+    `jtag PATH` if that was asked for. With --run a firmware runs instead of doors being opened, and standard output is
+    the firmware's. Returns the exit status: 0, or 2 for a board, port or image that cannot be had, with one line on
+    standard error; with --run the firmware's own, or 1 if it faulted or did not end in time.
     """
+    arguments = _parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        setup = BoardSetup.of(arguments.board, arguments.timing, arguments.memory)
+        if arguments.run is not None:
+            return _run(setup, arguments.run, arguments.timeout)
+        lifeline = sys.stdin.fileno() if arguments.exit_with_stdin else None
+        serve(setup, Doors(arguments.gdb, arguments.jtag, lifeline))
+    except UtvmError as error:
+        print(f"utvm virtual-board: {error}", file=sys.stderr)
+        return USAGE_STATUS
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+def _run(setup: BoardSetup, path: Path, timeout_s: float) -> int:
+    from utvm.toolchain.elf import read_elf
+    from utvm.virtual_board.firmware import load_firmware, run_firmware
+
+    image = read_elf(path)
+    machine = setup.machine()
+    load_firmware(machine, image)
+    with machine.console.redirected(_standard_output):
+        end = run_firmware(machine, image, timeout_s)
+    if end.reason:
+        print(f"utvm virtual-board: {end.reason}", file=sys.stderr)
+    print(f"{end.instructions} instructions, {end.cycles} cycles ({setup.cycles_kind})", file=sys.stderr)
+    return end.status
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="utvm virtual-board",
-        description="Emulate a board and serve GDB's remote protocol, and JTAG through OpenOCD's remote_bitbang.",
+        description="Emulate a board: serve GDB's remote protocol, and JTAG through OpenOCD's remote_bitbang; "
+        "or run a firmware.",
     )
     parser.add_argument("board", metavar="BOARD", help="a board's name, or the path of its .toml file")
     parser.add_argument("--gdb", metavar="PORT", type=_port, default=0, help="TCP port for GDB; 0 (default) for any")
@@ -36,6 +70,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="PORT",
         type=_port_or_path,
         help="TCP port for OpenOCD's remote_bitbang driver, 0 for any; or the path of a Unix socket to make, with a /",
+    )
+    parser.add_argument(
+        "--run",
+        metavar="FIRMWARE.elf",
+        type=Path,
+        help="load this image, run it from reset to its end (semihosting exit, breakpoint instruction, fault), and end "
+        "with its status",
+    )
+    parser.add_argument(
+        "--timeout",
+        metavar="S",
+        type=_seconds,
+        default=DEFAULT_TIMEOUT_S,
+        help=f"with --run: the longest time in seconds; {DEFAULT_TIMEOUT_S:g} by default",
     )
     parser.add_argument(
         "--timing",
@@ -49,68 +97,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="whether the board's caches and wait states are counted; zero-wait by default",
     )
     parser.add_argument("--exit-with-stdin", action="store_true", help="end when standard input ends")
-    arguments = parser.parse_args(argv)
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
-        with ExitStack() as doors:
-            gdb = doors.enter_context(_listen(arguments.gdb))
-            jtag = None if arguments.jtag is None else doors.enter_context(_listen(arguments.jtag))
-            if isinstance(arguments.jtag, str):
-                doors.callback(Path(arguments.jtag).unlink, missing_ok=True)
-            lifeline = sys.stdin.fileno() if arguments.exit_with_stdin else None
-            _serve(arguments.board, gdb, jtag, lifeline, arguments.timing, arguments.memory)
-    except UtvmError as error:
-        print(f"utvm virtual-board: {error}", file=sys.stderr)
-        return USAGE_STATUS
-    except KeyboardInterrupt:
-        pass
-    return 0
+    return parser
 
 
-def _serve(
-    board_name: str,
-    gdb: socket.socket,
-    jtag: socket.socket | None,
-    lifeline: int | None,
-    timing: str | None,
-    memory: MemoryTiming,
-) -> None:
-    board = load_board(board_name)
-    choice = parse_timing(timing, board.core.name)
-    # Late, so that a busy port or a wrong board is reported without loading the emulator.
-    from utvm.virtual_board.gdb.server import GdbServer
-    from utvm.virtual_board.lease import CoreLease
-    from utvm.virtual_board.machine import Machine
-
-    machine, lease = Machine(board, choice, memory), CoreLease()
-    ready = [f"gdb {_place(gdb)}"]
-    if jtag is not None:
-        from utvm.virtual_board.jtag import JtagDoor, JtagServer
-
-        JtagServer(JtagDoor(machine), jtag, lease).start()
-        ready.append(f"jtag {_place(jtag)}")
-    print("\n".join(ready), flush=True)
-    GdbServer(machine, gdb, lifeline, lease).serve()
-
-
-def _listen(port_or_path: int | str) -> socket.socket:
-    try:
-        if isinstance(port_or_path, str):
-            return socket.create_server(port_or_path, family=socket.AF_UNIX, backlog=4)
-        return socket.create_server((HOST, port_or_path), backlog=4)
-    except OSError as error:
-        if isinstance(port_or_path, str):
-            raise VirtualBoardError(
-                f"no socket can be made at {port_or_path}: {error.strerror or error}; choose another path or a port"
-            ) from error
-        raise VirtualBoardError(
-            f"port {port_or_path} of {HOST} cannot be opened: {error.strerror}; choose another, or 0 for any free one"
-        ) from error
-
-
-def _place(listener: socket.socket) -> str:
-    name = listener.getsockname()
-    return name if isinstance(name, str) else f"{HOST}:{name[1]}"
+def _standard_output(data: bytes) -> None:
+    os.write(sys.stdout.fileno(), data)
 
 
 def _port_or_path(text: str) -> int | str:
@@ -121,6 +112,13 @@ def _port(text: str) -> int:
     number = int(text)
     if not 0 <= number < 1 << 16:
         raise argparse.ArgumentTypeError(f"{number} is not a port number from 0 to 65535")
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 < number <= 24 * 3600:
+        raise argparse.ArgumentTypeError(f"{text} is not a time from 0 to {24 * 3600} seconds")
     return number
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from utvm.virtual_board import system_control as scs
 from utvm.virtual_board.engine import Engine
 from utvm.virtual_board.memory import Memory, MemoryFault
+from utvm.virtual_board.nvic import FIRST_INTERRUPT
 from utvm.virtual_board.system_control import SystemControl
 
 NMI, HARD_FAULT, MEM_MANAGE, BUS_FAULT, USAGE_FAULT, SVCALL, PENDSV, SYSTICK = 2, 3, 4, 5, 6, 11, 14, 15
@@ -46,12 +47,22 @@ class ExceptionModel:
         """An exception's priority; smaller is more urgent."""
         if number <= HARD_FAULT:
             return number - 4  # NMI -2, HardFault -1
-        return self._control.priorities[number - 4]
+        return self._control.priority(number)
+
+    def _preemption(self, number: int) -> int:
+        """What decides whether an exception interrupts another; sub-priorities do not."""
+        return self.priority(number) if number <= HARD_FAULT else self._control.preemption(self.priority(number))
+
+    @property
+    def waiting(self) -> set[int]:
+        """The pending exceptions that are enabled."""
+        nvic = self._control.nvic
+        return {number for number in self.pending if number < FIRST_INTERRUPT or nvic.is_enabled(number)}
 
     def execution_priority(self) -> int:
         """The priority the core executes at, masks included."""
-        priority = min((self.priority(number) for number in self.active), default=LOWEST_PRIORITY)
-        basepri = self._engine.read("basepri") & 0xFF
+        priority = min((self._preemption(number) for number in self.active), default=LOWEST_PRIORITY)
+        basepri = self._control.preemption(self._engine.read("basepri") & 0xFF)
         if basepri:
             priority = min(priority, basepri)
         if self._engine.read("primask") & 1:
@@ -62,10 +73,12 @@ class ExceptionModel:
 
     def next_pending(self) -> int | None:
         """The most urgent pending exception, if it may interrupt what runs now."""
-        if not self.pending:
-            return None
-        number = min(self.pending, key=lambda item: (self.priority(item), item))
-        return number if self.priority(number) < self.execution_priority() else None
+        number = self.most_urgent()
+        return number if number and self._preemption(number) < self.execution_priority() else None
+
+    def most_urgent(self) -> int:
+        """The number of the enabled pending exception that comes first; 0 if there is none."""
+        return min(self.waiting, key=lambda item: (self.priority(item), item), default=0)
 
     def take_pending(self) -> None:
         """Enter pending exceptions as long as the priorities allow it."""
@@ -81,7 +94,7 @@ class ExceptionModel:
             number not in (MEM_MANAGE, BUS_FAULT, USAGE_FAULT)
             or self._control.registers[scs.SHCSR] >> (16 + number - MEM_MANAGE) & 1
         )
-        if number != HARD_FAULT and enabled and self.priority(number) < now:
+        if number != HARD_FAULT and enabled and self._preemption(number) < now:
             return number
         if self.priority(HARD_FAULT) >= now:
             raise Lockup

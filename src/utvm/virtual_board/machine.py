@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from unicorn import unicorn_const as uc_const
 
@@ -12,10 +12,12 @@ from utvm.virtual_board import faults
 from utvm.virtual_board import system_control as scs
 from utvm.virtual_board.chip import chip_of
 from utvm.virtual_board.console import Console
+from utvm.virtual_board.cycles_kind import cycles_kind
 from utvm.virtual_board.engine import PERIPHERAL_BUS_ADDR, PERIPHERAL_BUS_BYTES, Engine, EngineStop, Stop, Trap
 from utvm.virtual_board.exceptions import BUS_FAULT, CFSR_UNSTKERR, HARD_FAULT, SVCALL, SYSTICK, ExceptionModel, Lockup
 from utvm.virtual_board.faults import Fault, fault_of
 from utvm.virtual_board.memory import Memory, MemoryFault
+from utvm.virtual_board.nvic import FIRST_INTERRUPT
 from utvm.virtual_board.profile import Profiler
 from utvm.virtual_board.semihosting import BKPT_SEMIHOSTING, Semihosting, SemihostingExit
 from utvm.virtual_board.system_control import SystemControl
@@ -46,6 +48,7 @@ class Machine:
         self.engine = Engine(board.core, self.memory, self._read_peripheral, self._write_peripheral)
         self.timing = timing or TimingChoice(ONE_CYCLE)
         self.memory_timing = memory_timing
+        self.cycles_kind = cycles_kind(self.timing, memory_timing)
         model = attach_timing(*self.engine.native, board, self.timing, memory_timing)
         self.profiler = Profiler(self.engine, model)
         self.console = Console()
@@ -232,9 +235,11 @@ class Machine:
 
     def exception_state(self) -> int:
         """VECTACTIVE, VECTPENDING and the pending bits of ICSR."""
-        pending = self.exceptions.pending
-        state = self.exceptions.active[-1] if self.exceptions.active else 0
-        state |= (min(pending, key=self.exceptions.priority) if pending else 0) << 12
+        pending, active = self.exceptions.pending, self.exceptions.active
+        state = active[-1] if active else 0
+        state |= self.exceptions.most_urgent() << 12
+        state |= scs.ICSR_RETTOBASE if len(active) == 1 and self.control.is_mainline else 0
+        state |= scs.ICSR_ISRPENDING if any(number >= FIRST_INTERRUPT for number in pending) else 0
         for number, bit in ((2, scs.ICSR_NMI), (14, scs.ICSR_SET_PENDSV), (15, scs.ICSR_SET_SYSTICK)):
             state |= bit if number in pending else 0
         return state
@@ -242,6 +247,14 @@ class Machine:
     def pend(self, number: int, pending: bool) -> None:
         """Set or clear an exception's pending bit."""
         (self.exceptions.pending.add if pending else self.exceptions.pending.discard)(number)
+
+    def pending_interrupts(self) -> int:
+        """One bit per pending interrupt of the chip."""
+        return _interrupt_bits(self.exceptions.pending)
+
+    def active_interrupts(self) -> int:
+        """One bit per active interrupt of the chip."""
+        return _interrupt_bits(self.exceptions.active)
 
     def active_bits(self) -> int:
         """The active bits of SHCSR."""
@@ -296,12 +309,13 @@ class Machine:
         self.exceptions.take_pending()
         self._systick_due = self.control.systick.next_wrap(self.engine.cycles)
         deadline = self._systick_due
-        if self.exceptions.pending and self.engine.read("basepri"):
+        waiting = bool(self.exceptions.waiting)
+        if waiting and self.engine.read("basepri"):
             poll = self.engine.cycles + BASEPRI_POLL_CYCLES
             deadline = poll if deadline is None else min(deadline, poll)
         self.engine.set_deadline(deadline)
         masked = self.engine.read("primask") | self.engine.read("faultmask")
-        self.engine.set_pending(bool(self.exceptions.pending) and bool(masked & 1))
+        self.engine.set_pending(waiting and bool(masked & 1))
 
     def _note_systick(self) -> None:
         if self._systick_due is not None and self.engine.cycles >= self._systick_due:
@@ -392,7 +406,7 @@ class Machine:
 
     def _wait_for_interrupt(self) -> StopEvent | None:
         """WFI: time passes until SysTick is due; without it only the debugger can end the sleep."""
-        if self.exceptions.pending or self._reset_requested:
+        if self.exceptions.waiting or self._reset_requested:
             return None
         due = self.control.systick.next_wrap(self.engine.cycles)
         if due is not None:
@@ -400,3 +414,7 @@ class Machine:
             return None
         self._woken.wait()
         return None
+
+
+def _interrupt_bits(numbers: Iterable[int]) -> int:
+    return sum(1 << number - FIRST_INTERRUPT for number in numbers if number >= FIRST_INTERRUPT)

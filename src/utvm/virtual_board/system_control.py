@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from utvm.boards import Core
+from utvm.virtual_board import nvic
+from utvm.virtual_board.nvic import Nvic
 from utvm.virtual_board.systick import SysTick
 
 DWT_CTRL, DWT_CYCCNT = 0x1000, 0x1004
@@ -19,7 +21,7 @@ SHPR1, SHPR3, SHCSR, CFSR, HFSR, DFSR, MMFAR, BFAR = 0xED18, 0xED20, 0xED24, 0xE
 CPACR, DHCSR, DEMCR = 0xED88, 0xEDF0, 0xEDFC
 FPCCR, FPCAR, FPDSCR, MVFR0, MVFR1, MVFR2 = 0xEF34, 0xEF38, 0xEF3C, 0xEF40, 0xEF44, 0xEF48
 
-AIRCR_KEY, AIRCR_READ_KEY, AIRCR_SYSRESETREQ = 0x05FA_0000, 0xFA05_0000, 1 << 2
+AIRCR_KEY, AIRCR_READ_KEY, AIRCR_SYSRESETREQ, AIRCR_PRIGROUP = 0x05FA_0000, 0xFA05_0000, 1 << 2, 7 << 8
 CCR_DIV_0_TRP, CCR_STKALIGN = 1 << 4, 1 << 9
 CPACR_FPU = 0xF << 20
 DEMCR_TRCENA, DEMCR_VECTOR_CATCH = 1 << 24, 0x7F1
@@ -32,6 +34,8 @@ ICSR_NMI, ICSR_SET_PENDSV, ICSR_CLEAR_PENDSV, ICSR_SET_SYSTICK, ICSR_CLEAR_SYSTI
     1 << 26,
     1 << 25,
 )
+
+ICSR_ISRPENDING, ICSR_RETTOBASE = 1 << 22, 1 << 11
 
 CPUIDS = {
     "cortex-m0": 0x410C_C200,
@@ -62,6 +66,12 @@ class CoreState(Protocol):
     def pend(self, number: int, pending: bool) -> None:
         """Set or clear an exception's pending bit."""
 
+    def pending_interrupts(self) -> int:
+        """One bit per pending interrupt of the chip."""
+
+    def active_interrupts(self) -> int:
+        """One bit per active interrupt of the chip."""
+
     def active_bits(self) -> int:
         """The active and pended bits of SHCSR."""
 
@@ -75,7 +85,7 @@ class CoreState(Protocol):
 class SystemControl:
     """Registers by offset. Accesses of one, two, four and eight bytes; partial writes keep the other bytes."""
 
-    def __init__(self, core: Core, vector_table_addr: int, state: CoreState) -> None:
+    def __init__(self, core: Core, vector_table_addr: int, state: CoreState, interrupts: int = 32) -> None:
         self._core = core
         self._state = state
         self._vector_table_addr = vector_table_addr
@@ -83,11 +93,14 @@ class SystemControl:
         self.debugger_attached = False
         self._vector_catch = 0
         self._by_debugger = False
+        self._interrupts = interrupts
         self.reset()
 
     def reset(self) -> None:
         """A system reset; what belongs to the debugger stays."""
         self.systick = SysTick()
+        self.nvic = Nvic(self._interrupts, 4 if self.is_mainline else 2, self._state)
+        self._priority_group = 0
         self.registers = dict.fromkeys(_PLAIN, 0)
         self.registers |= {
             DEMCR: self._vector_catch,
@@ -142,6 +155,14 @@ class SystemControl:
         """Whether CPACR gives full access to a floating-point unit that exists."""
         return self._core.fpu is not None and self.registers[CPACR] & CPACR_FPU == CPACR_FPU
 
+    def priority(self, number: int) -> int:
+        """The priority byte of an exception from 4; smaller is more urgent."""
+        return self.nvic.priority(number) if number >= nvic.FIRST_INTERRUPT else self.priorities[number - 4]
+
+    def preemption(self, priority: int) -> int:
+        """The part of a priority byte that decides who may interrupt whom: without the sub-priority of PRIGROUP."""
+        return priority >> (self._priority_group + 1) << (self._priority_group + 1)
+
     def read(self, offset: int, size_bytes: int) -> int:
         """The value of an aligned access."""
         word = self._read_word(offset & ~3)
@@ -158,10 +179,13 @@ class SystemControl:
             self._write_word(offset, value)
         else:
             shift, mask = 8 * (offset & 3), (1 << 8 * size_bytes) - 1
-            word = 0 if offset & ~3 in (CFSR, HFSR, DFSR) else self._read_word(offset & ~3)
+            clears_by_ones = offset & ~3 in (CFSR, HFSR, DFSR) or nvic.ISER <= offset < nvic.IPR
+            word = 0 if clears_by_ones else self._read_word(offset & ~3)
             self._write_word(offset & ~3, word & ~(mask << shift) | (value & mask) << shift)
 
     def _read_word(self, offset: int) -> int:
+        if self.nvic.contains(offset):
+            return self.nvic.read(offset)
         computed = self._computed().get(offset)
         if computed is not None:
             return computed() & 0xFFFF_FFFF
@@ -179,7 +203,7 @@ class SystemControl:
             SYST_CALIB: lambda: 1 << 31,  # no reference clock
             CPUID: lambda: self._core.cpuid or CPUIDS.get(self._core.name, 0),
             ICSR: self._state.exception_state,
-            AIRCR: lambda: AIRCR_READ_KEY,
+            AIRCR: lambda: AIRCR_READ_KEY | self._priority_group << 8,
             SHPR1: lambda: int.from_bytes(self.priorities[0:4], "little"),
             SHPR1 + 4: lambda: int.from_bytes(self.priorities[4:8], "little"),
             SHPR3: lambda: int.from_bytes(self.priorities[8:12], "little"),
@@ -215,7 +239,9 @@ class SystemControl:
 
     def _write_word(self, offset: int, value: int) -> None:
         registers, now = self.registers, self._state.current_cycles
-        if offset in (DWT_CTRL, DEMCR):
+        if self.nvic.contains(offset):
+            self.nvic.write(offset, value)
+        elif offset in (DWT_CTRL, DEMCR):
             self._write_counting(lambda: self._set_counting(offset, value))
         elif offset == DWT_CYCCNT and self._core.cycle_counter == "dwt":
             self._cycle_count = (value - (now() if self._counts else 0)) & 0xFFFF_FFFF
@@ -239,8 +265,7 @@ class SystemControl:
         elif offset == ICSR:
             self._write_interrupt_control(value)
         elif offset == AIRCR:
-            if value & 0xFFFF_0000 == AIRCR_KEY and value & AIRCR_SYSRESETREQ:
-                self._state.request_reset()
+            self._write_reset_control(value)
         elif offset in _PLAIN:
             registers[offset] = value & _PLAIN[offset] & 0xFFFF_FFFF
         self._state.settings_changed()
@@ -253,6 +278,14 @@ class SystemControl:
             self.registers[DEMCR] = value & ~DEMCR_VECTOR_CATCH & 0xFFFF_FFFF | self._vector_catch
         elif self._core.cycle_counter == "dwt" and self.registers[DEMCR] & DEMCR_TRCENA:
             self._cycle_counting = bool(value & DWT_CYCCNTENA)
+
+    def _write_reset_control(self, value: int) -> None:
+        if value & 0xFFFF_0000 != AIRCR_KEY:
+            return
+        if self.is_mainline:
+            self._priority_group = (value & AIRCR_PRIGROUP) >> 8
+        if value & AIRCR_SYSRESETREQ:
+            self._state.request_reset()
 
     def _write_interrupt_control(self, value: int) -> None:
         for bit, number, pending in (

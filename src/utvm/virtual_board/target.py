@@ -61,6 +61,10 @@ class DebugTarget(Protocol):
         """Whether caches and wait states are counted."""
 
     @property
+    def cycles_kind(self) -> str:
+        """Both in words."""
+
+    @property
     def profiler(self) -> Profiler:
         """Counts what basic blocks cost."""
 

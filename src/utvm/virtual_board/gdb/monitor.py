@@ -7,7 +7,7 @@ from utvm.virtual_board.target import DebugTarget
 
 HELP = """reset, reset halt   reset core and peripherals, and halt at the reset vector (memory is kept)
 cycles              cycles and instructions since power-up
-timing              the timing model and the memory timing
+timing              the timing model, the memory timing, and both in words
 profile start       forget the last profile and count basic blocks from now on
 profile stop        count no more
 profile dump        a line for each basic block that ran: runs, instructions, cycles, and what they were lost to
@@ -25,7 +25,7 @@ def run_monitor(command: str, target: DebugTarget) -> str:
     if words == ["cycles"]:
         return f"cycles {target.cycles}\ninstructions {target.instructions}\n"
     if words == ["timing"]:
-        return f"timing {target.timing}\nmemory {target.memory_timing}\n"
+        return f"timing {target.timing}\nmemory {target.memory_timing}\n{target.cycles_kind}\n"
     if words[:1] == ["profile"] and len(words) == 2:
         return _profile(words[1], target) or HELP
     if words == ["faults"]:
