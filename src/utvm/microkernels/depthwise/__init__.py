@@ -1,0 +1,27 @@
+"""Depthwise convolution: each channel widened into an int16 plane of its own, and a 3x3 window slid over planes."""
+
+from utvm.microkernels.depthwise.packing import RECORD_WORDS, depthwise_records
+from utvm.microkernels.depthwise.planes import (
+    CHANNELS,
+    PLANE_EDGES,
+    PLANE_SINGLE,
+    PlaneLayout,
+    widen_planes,
+    widen_refusal,
+)
+from utvm.microkernels.depthwise.window import PlaneWindow, reach_bytes, window_cycles, window_unit
+
+__all__ = [
+    "CHANNELS",
+    "PLANE_EDGES",
+    "PLANE_SINGLE",
+    "RECORD_WORDS",
+    "PlaneLayout",
+    "PlaneWindow",
+    "depthwise_records",
+    "reach_bytes",
+    "widen_planes",
+    "widen_refusal",
+    "window_cycles",
+    "window_unit",
+]
