@@ -121,7 +121,7 @@ def build(
         script = Path(folder) / "image.ld"
         data_region = board.region(board.placement.data)
         script.write_text(
-            f"SECTIONS {{ . = {CODE_ADDR:#x}; .text : {{ *(.text*) *(.rodata*) *(.ARM.ex*) }} "
+            f"SECTIONS {{ . = {CODE_ADDR:#x}; .text : {{ *(.text*) *(.rodata*) }} .ARM.exidx : {{ *(.ARM.ex*) }} "
             f". = {data_region.base_addr + 0x4000:#x}; .data : {{ *(.data*) *(.bss*) *(COMMON) }} }}\n",
             encoding="ascii",
         )

@@ -119,7 +119,8 @@ static int32_t cycles_of(const int32_t *rules, const vt_instruction *in, uint32_
     return 1;
 }
 
-static void produce(pipeline *p, const vt_instruction *in, uint32_t bits) {
+/* `more` are cycles the instruction took beyond one: its second stage is over that much earlier after it. */
+static void produce(pipeline *p, const vt_instruction *in, uint32_t bits, int32_t more) {
     const int32_t *rules = p->rules;
     int32_t late = 1, addend = 1;
     bool loads = in->kind == VT_LOAD || in->kind == VT_LOAD_PAIR || in->kind == VT_LOAD_MULTIPLE;
@@ -137,9 +138,9 @@ static void produce(pipeline *p, const vt_instruction *in, uint32_t bits) {
     } else if (in->kind == VT_PARALLEL || in->kind == VT_SATURATE || in->kind == VT_PACK) {
         late = addend = rules[VT_M33_DSP_RESULT];
     } else if (in->attributes & (VT_SHIFTED | VT_SHIFTED_CONSTANT)) {
-        late = rules[VT_M33_SHIFTED_RESULT];
+        late = rules[VT_M33_SHIFTED_RESULT] - more;
     } else if (bits & T_TWO_STAGES) {
-        late = rules[VT_M33_MULTIPLY_RESULT];
+        late = rules[VT_M33_MULTIPLY_RESULT] - more;
     }
     for (uint64_t written = in->results; written; written &= written - 1) {
         int r = __builtin_ctzll(written);
@@ -175,7 +176,7 @@ static void issue(pipeline *p, const vt_instruction *in, uint32_t bits) {
     p->now += more;
     p->result->lost[VT_LOST_BUSY] += (uint32_t)more;
     p->state->loaded &= ~vt_writes(in);
-    produce(p, in, bits);
+    produce(p, in, bits, more);
     if (bits & T_BRANCH) {
         int32_t bubble = rules[VT_M33_BRANCH] - 1;
         if (bits & T_RETURN)
