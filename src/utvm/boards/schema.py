@@ -45,7 +45,7 @@ class Board(Strict):
         return board
 
     def with_section_sizes(self, sizes: Mapping[str, int]) -> Board:
-        """The same board with other sizes of the session's sections, in bytes by name; BoardError if they do not fit."""
+        """The same board with other sizes of a session's sections, in bytes by name; BoardError if they do not fit."""
         hosted = self.hosted.model_copy(
             update={"section_sizes": self.hosted.section_sizes.model_copy(update=dict(sizes))}
         )

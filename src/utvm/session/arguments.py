@@ -96,7 +96,9 @@ def _scalar(name: str, parameter: Parameter, value: Argument) -> bytes:
 
 def _integer(name: str, parameter: Parameter, value: Argument) -> int:
     if isinstance(value, np.ndarray):
-        raise UsageError(f"{name}: {_of(parameter)} was given an array of this computer; make it a session.tensor first")
+        raise UsageError(
+            f"{name}: {_of(parameter)} was given an array of this computer; make it a session.tensor first"
+        )
     try:
         return operator.index(value)  # type: ignore[arg-type]
     except TypeError:

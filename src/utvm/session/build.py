@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Union
 
 from utvm.errors import UsageError
 from utvm.session.objects import ObjectFile, read_object
@@ -15,7 +14,7 @@ from utvm.session.target import Target
 from utvm.session.wrappers import SUFFIX, can_wrap, wrapper_source
 from utvm.toolchain import CompileJob, Compiler
 
-Source = Union[str, Path]
+Source = str | Path
 """C text, or the path of a C or assembly file. A string with a semicolon, brace or line break is C text."""
 
 _C_TEXT = frozenset(";{\n")
@@ -23,10 +22,14 @@ _C_TEXT = frozenset(";{\n")
 
 @dataclass(frozen=True)
 class Entry:
-    """A function that can be called: the symbol of its task entry point, and its signature if that is known."""
+    """A function that can be called: the symbol of its task entry point, and its signature if that is known.
+
+    `is_generated` says that the entry point is ours, and leaves its argument array alone.
+    """
 
     symbol: str
     signature: Signature | None
+    is_generated: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,9 @@ class ModuleBuilder:
         """Compile the sources of one module. `signatures` are C prototypes of functions that have no debugging
         information, such as those in assembly. Raises ToolchainError with the compiler's messages."""
         folder = self._folder()
-        paths = [_as_file(source, folder / f"{name}{f'_{index}' if index else ''}.c") for index, source in enumerate(sources)]
+        paths = [
+            _as_file(source, folder / f"{name}{f'_{index}' if index else ''}.c") for index, source in enumerate(sources)
+        ]
         objects = self._compile(paths, folder, tuple(include_dirs), tuple(flags))
         known: dict[str, Signature] = {}
         for item in objects:
@@ -75,7 +80,7 @@ class ModuleBuilder:
         if wrapped:
             text = wrapper_source(wrapped, self._target.word_bytes)
             objects += self._compile([_as_file(text, folder / f"{name}_tasks.c")], folder, (), ("-fno-builtin", "-w"))
-        entries = {signature.name: Entry(f"{signature.name}{SUFFIX}", signature) for signature in wrapped}
+        entries = {signature.name: Entry(f"{signature.name}{SUFFIX}", signature, True) for signature in wrapped}
         uncallable = {signature.name: signature for signature in plain if not can_wrap(signature)}
         for function in functions:
             if function not in entries and function not in uncallable:

@@ -34,9 +34,7 @@ class LayerDifference:
         )
 
 
-def first_difference(
-    executor: GraphExecutor, rewritten: Model, inputs: Mapping[str, Array]
-) -> LayerDifference | None:
+def first_difference(executor: GraphExecutor, rewritten: Model, inputs: Mapping[str, Array]) -> LayerDifference | None:
     """The first layer whose output on the device is not the reference's, or None if all are equal, bit for bit.
 
     `rewritten` is the model that the program was assembled from (`utvm.rewrites.rewrite` of the imported one), whose

@@ -60,7 +60,7 @@ class Device:
 
     def run(self, queue: bytes, timeout_s: float) -> FaultyStop | None:
         """Write the queue and run it; None when it came to its end, whatever the tasks returned."""
-        self.transport.write(self._sections.queue.addr, queue)
+        self.transport.write(self._sections.queue_addr, queue)
         stop = self.transport.execute(self._entry_addr, timeout_s)
         if stop.kind is StopKind.BREAKPOINT and stop.pc & ~1 == self._done_addr & ~1:
             return None
@@ -69,15 +69,15 @@ class Device:
             record = self._fault_record()
         return FaultyStop(stop, record)
 
-    def read_queue(self, size_bytes: int) -> bytes:
-        """The first bytes of the queue as the device left it."""
-        return self.transport.read(self._sections.queue.addr, size_bytes)
+    def read_queue(self, before_bytes: int, size_bytes: int) -> bytes:
+        """The queue as the device left it: so many bytes before its header, and from there on."""
+        return self.transport.read(self._sections.queue_addr - before_bytes, before_bytes + size_bytes)
 
     def recover(self, modules: Sequence[LinkedModule]) -> None:
         """Make the board usable after a fault, a time-out or a broken connection.
 
-        Wild code may have written anywhere, so runtime and modules are sent again, their variables as at loading. Tensors
-        keep what they hold.
+        Wild code may have written anywhere, so runtime and modules are sent again, their variables as at loading.
+        Tensors keep what they hold.
         """
         self.transport.reset()
         self._load_resident()

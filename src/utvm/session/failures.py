@@ -11,7 +11,7 @@ from utvm.session.device import Device, FaultyStop
 from utvm.session.linking import LinkedModule
 from utvm.session.sections import Sections
 from utvm.session.source_lines import Place, find_place
-from utvm.session.task_queue import HEADER
+from utvm.session.task_queue import HEADER, Reply
 from utvm.transports import StopKind, device_fault
 
 WORKSPACE_EXHAUSTED, BAD_FREE, WORKSPACE_LEAK, CANARY_CHANGED, DIVISION = -1001, -1002, -1003, -1004, -1005
@@ -77,9 +77,9 @@ def timeout_error(device: Device, code: Code, kernel: str, timeout_s: float) -> 
     )
 
 
-def kernel_error(device: Device, code: Code, kernel: str, status: int, skipped: int, header: bytes) -> KernelError:
+def kernel_error(device: Device, code: Code, kernel: str, status: int, skipped: int, reply: Reply) -> KernelError:
     """The KernelError for a status other than 0; `skipped` later calls were not run."""
-    _, _, error, detail = HEADER.unpack(header)
+    error, detail = reply.error, reply.detail
     size_bytes = code.sections.workspace_end_addr - code.sections.workspace.addr
     if error == WORKSPACE_EXHAUSTED:
         what = f"asked for {detail:,} bytes of workspace, more than is free of its {size_bytes:,}"
@@ -97,6 +97,6 @@ def kernel_error(device: Device, code: Code, kernel: str, status: int, skipped: 
 
 def _error_code(device: Device) -> int:
     try:
-        return int(HEADER.unpack(device.read_queue(HEADER.size))[2])
+        return int(HEADER.unpack(device.read_queue(0, HEADER.size))[2])
     except TransportError:
         return 0

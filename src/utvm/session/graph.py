@@ -40,8 +40,8 @@ class HostedRun(Run):
 class GraphExecutor:
     """A program in a session; made by `Session.load(program)`.
 
-    Its kernels and arenas stay on the device until `unload`; its constants as far as they fit, the rest is uploaded again
-    for each layer.
+    Its kernels and arenas stay on the device until `unload`; its constants as far as they fit, the rest is uploaded
+    again for each layer.
     """
 
     def __init__(self, session: Session, program: Program) -> None:
@@ -65,7 +65,7 @@ class GraphExecutor:
         except BaseException:
             self.unload()
             raise
-        session.add_reclaimer(self.constants.drop)
+        session.heap.add_reclaimer(self.constants.drop)
 
     def run(self, inputs: Mapping[str, Array], keep: Collection[str] = ()) -> HostedRun:
         """One run on inputs by name. `keep` names further tensors to read, each as soon as it is computed.
@@ -76,7 +76,9 @@ class GraphExecutor:
             self.program.tensor(name)
         kept: dict[str, Array] = {}
         handles = []
-        for index, handle in self.steps(inputs, keep_inputs=[name for name in keep if self._first(name) < 0], into=kept):
+        for index, handle in self.steps(
+            inputs, keep_inputs=[name for name in keep if self._first(name) < 0], into=kept
+        ):
             handles.append(handle)
             kept |= {name: self.read(name) for name in keep if self._first(name) == index}
         outputs = {name: self.read(name) for name in self.program.outputs}
@@ -121,11 +123,11 @@ class GraphExecutor:
 
     def unload(self) -> None:
         """Free its code, constants and arenas."""
-        self.session.remove_reclaimer(self.constants.drop)
+        self.session.heap.remove_reclaimer(self.constants.drop)
         self.session.unload(self.module)
         self.constants.drop()
         for block in self._arenas.values():
-            self.session.release(block)
+            self.session.heap.release(block)
         self._arenas = {}
 
     def _enqueue(self, index: int, layer: Layer) -> Call:
@@ -157,7 +159,7 @@ class GraphExecutor:
     def _arena(self, region: str, size_bytes: int) -> Block:
         """In the region of the plan if it has room, else in another."""
         order = list(dict.fromkeys([region, *heap_regions(self.session.board)]))
-        return self.session.allocate(size_bytes, f"arena {region} of {self.program.model}", regions=order)
+        return self.session.heap.allocate(size_bytes, f"arena {region} of {self.program.model}", regions=order)
 
     def _check_loaded(self) -> None:
         if not self._arenas and self.program.arenas:

@@ -117,12 +117,12 @@ class DeviceMemory:
         holes = self.holes(regions)
         largest = max(holes, key=lambda hole: hole.size_bytes, default=None)
         free_bytes = sum(hole.size_bytes for hole in holes)
-        room = "nothing is free" if largest is None else (
-            f"the largest hole has {largest.size_bytes:,} bytes (in {largest.region}), {free_bytes:,} are free in all"
+        room = (
+            "nothing is free"
+            if largest is None
+            else (f"the largest hole is of {largest.size_bytes:,} bytes in {largest.region}, {free_bytes:,} are free")
         )
-        held = sorted(
-            (block for name in regions for block in self._blocks[name]), key=lambda block: -block.size_bytes
-        )
+        held = sorted((block for name in regions for block in self._blocks[name]), key=lambda block: -block.size_bytes)
         listed = ", ".join(f"{block.owner} {block.size_bytes:,}" for block in held[:_LISTED_OWNERS])
         rest = f" and {len(held) - _LISTED_OWNERS} more" if len(held) > _LISTED_OWNERS else ""
         return OutOfDeviceMemory(

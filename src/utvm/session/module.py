@@ -94,11 +94,17 @@ class Function:
         return self._entry.signature
 
     @property
+    def keeps_args(self) -> bool:
+        """Whether its task entry point leaves the argument array alone."""
+        return self._entry.is_generated
+
+    @property
     def func_addr(self) -> int:
         """Address of the task entry point, as it is called."""
         return self.module.linked.symbols[self._entry.symbol]
 
     def __call__(self, *arguments: Argument, repeat: int = 1, strict: bool | None = None) -> Call:
+        """Queue a call; raises UsageError for arguments that do not fit."""
         if not self.module.loaded:
             raise UsageError(f"module {self.module.name} was unloaded; load it again to call {self.name}")
         encoded = encode(self.name, self.signature, arguments, self._caller.word_bytes)

@@ -77,9 +77,7 @@ def profile(
     Raises what opening a session and running a program raise.
     """
     values = inputs if inputs is not None else zero_inputs(program)
-    with Session(
-        board, via, compiler=compiler, timeout_s=timeout_s, transport=transport, progress=progress
-    ) as session:
+    with Session(board, via, compiler=compiler, timeout_s=timeout_s, transport=transport, progress=progress) as session:
         executor = session.load(program)
         if progress is not None:
             progress(f"Running {program.model} layer by layer")

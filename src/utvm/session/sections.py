@@ -37,9 +37,19 @@ class Sections:
         return self.stack.addr + CANARY_BYTES
 
     @property
-    def queue_bytes(self) -> int:
-        """Bytes for tasks and arguments."""
-        return self.queue.size_bytes - CANARY_BYTES
+    def queue_addr(self) -> int:
+        """Where the queue's header is: results lie before it, tasks and arguments behind."""
+        return self.queue.addr + self.result_bytes
+
+    @property
+    def result_bytes(self) -> int:
+        """Bytes for results: a third, as a task with two arguments takes twice what its result does."""
+        return (self.queue.size_bytes - CANARY_BYTES) // 3 // ALIGNMENT_BYTES * ALIGNMENT_BYTES
+
+    @property
+    def task_bytes(self) -> int:
+        """Bytes for header, tasks and arguments."""
+        return self.queue.size_bytes - CANARY_BYTES - self.result_bytes
 
     @property
     def workspace_end_addr(self) -> int:
@@ -56,7 +66,7 @@ class Sections:
         return {
             "utvm_stack_bottom": self.stack_bottom_addr,
             "utvm_stack_top": self.stack.end_addr,
-            "utvm_queue": self.queue.addr,
+            "utvm_queue": self.queue_addr,
             "utvm_workspace_bottom": self.workspace.addr,
             "utvm_workspace_top": self.workspace_end_addr,
         }

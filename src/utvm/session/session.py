@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-import gc
 import tempfile
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 
 from utvm.boards import Board, load_board
 from utvm.codegen.program import Program
-from utvm.errors import OutOfDeviceMemory, TransportError, TransportTimeout, UsageError, UtvmError
-from utvm.session.arguments import Encoded, decode_result
+from utvm.errors import UsageError
+from utvm.session.arguments import Encoded
 from utvm.session.build import Built, Entry, ModuleBuilder, Source
 from utvm.session.call import Call
 from utvm.session.connect import open_transport
 from utvm.session.device import Device
-from utvm.session.failures import Code, fault_error, kernel_error, timeout_error
-from utvm.session.linking import BoardLinker, Linker
-from utvm.session.memory import Block, DeviceMemory, code_regions, heap_regions
+from utvm.session.failures import Code
+from utvm.session.heap import Heap
+from utvm.session.linking import BoardLinker, LinkedModule, Linker
+from utvm.session.memory import DeviceMemory, code_regions, heap_regions
 from utvm.session.module import Function, Module
 from utvm.session.objects import ObjectFile
 from utvm.session.resident import Resident, RuntimeSizes, build_resident
+from utvm.session.runner import Runner
 from utvm.session.sections import place_sections
 from utvm.session.target import target_of
-from utvm.session.task_queue import HEADER, Task, TaskQueue
+from utvm.session.task_queue import Task
 from utvm.session.tensor import Storage, Tensor, checked_dtype, checked_shape, little_endian
 from utvm.session.wrappers import slots
 from utvm.toolchain import find_compiler
@@ -45,7 +45,6 @@ MAX_REPEAT = (1 << 32) - 1
 
 Prefer = Literal["auto", "gcc", "zig"]
 Stage = Callable[[str], None]
-_E = TypeVar("_E", bound=UtvmError)
 
 
 class Session:
@@ -76,13 +75,12 @@ class Session:
         loaded = board if isinstance(board, Board) else load_board(str(board))
         sizes = {"workspace": workspace_bytes, "stack": stack_bytes, "args": queue_bytes}
         self.board = _with_sizes(loaded, {name: size for name, size in sizes.items() if size is not None})
-        self.strict, self.timeout_s = strict, timeout_s
+        self.strict, self._timeout_s = strict, timeout_s
         self._stage = progress or _silent
         self._target = target_of(self.board)
         self._closed = False
-        self._released: deque[Block] = deque()
         self._modules: list[Module] = []
-        self._reclaimers: list[Callable[[], None]] = []
+        self._linked: list[LinkedModule] = []
         self._last: Call | None = None
         self._stack = ExitStack()
         try:
@@ -108,20 +106,22 @@ class Session:
                 )
             finally:
                 opened = self._stack.enter_context(connecting.result())
-        self._device = Device(opened, self.board, self._target, self._resident, self._sections)
+        device = Device(opened, self.board, self._target, self._resident, self._sections)
+        code = Code(self.board.name, self._resident.elf.path, self._linked, self._sections)
+        self._runner = Runner(device, code, self.word_bytes, self._timeout_s)
+        self.heap = Heap(self.memory, self.sync)
         self._builder = ModuleBuilder(self.compiler, self._target, folder)
         data = list(dict.fromkeys([*heap_regions(self.board), *code_regions(self.board)]))
         self._linker: Linker = BoardLinker(
             self.compiler, self.memory, code_regions(self.board), data, folder, self._target
         )
-        self._queue = self._new_queue()
         self._stage("Loading the device runtime")
-        self._device.start()
+        device.start()
 
     @property
     def transport(self) -> Transport:
         """The connection; queued calls are unknown to it."""
-        return self._device.transport
+        return self._runner.device.transport
 
     @property
     def runtime_sizes(self) -> RuntimeSizes:
@@ -141,7 +141,16 @@ class Session:
     @property
     def pending_calls(self) -> int:
         """Calls that are queued and have not run."""
-        return len(self._queue.tasks)
+        return len(self._runner.pending)
+
+    @property
+    def timeout_s(self) -> float:
+        """Longest time for one run of the queue, in seconds; may be set."""
+        return self._runner.timeout_s
+
+    @timeout_s.setter
+    def timeout_s(self, timeout_s: float) -> None:
+        self._runner.timeout_s = timeout_s
 
     @property
     def last_cycles(self) -> int:
@@ -154,7 +163,7 @@ class Session:
     def stack_used_bytes(self) -> int:
         """Deepest use of the device's stack so far; runs what is queued."""
         self.sync()
-        return self._device.stack_used_bytes()
+        return self._runner.device.stack_used_bytes()
 
     # Code.
 
@@ -213,6 +222,7 @@ class Session:
         self.sync()
         module.loaded = False
         self._modules.remove(module)
+        self._linked.remove(module.linked)
         self._linker.release(module.linked)
 
     def enqueue(
@@ -233,15 +243,9 @@ class Session:
             arguments.keeps,
             result,
             0 if result is None else slots(result, self.word_bytes),
+            shares_args=result is None and function.keeps_args,
         )
-        if not self._queue.has_room_for(task):
-            self.sync()
-            if not self._queue.has_room_for(task):
-                raise UsageError(
-                    f"{function.name}: {len(arguments.words)} words of arguments do not fit the queue of "
-                    f"{self._queue.capacity_bytes} bytes; open the session with a larger queue_bytes"
-                )
-        self._queue.tasks.append(task)
+        self._runner.add(task)
         self._last = call
         if self.strict if strict is None else strict:
             self.sync()
@@ -254,31 +258,12 @@ class Session:
         stays usable after each; calls behind the failing one are not run.
         """
         self._check_open()
-        queue, self._queue = self._queue, self._new_queue()
-        if not queue.tasks:
-            return
-        try:
-            faulty = self._device.run(queue.encode(self._sections.queue.addr), self.timeout_s)
-            if faulty is None:
-                reply = self._device.read_queue(queue.reply_bytes)
-        except TransportTimeout as error:
-            index = self._running(queue)
-            raise self._given_up(
-                queue, index, timeout_error(self._device, self._code(), self._name(queue, index), self.timeout_s)
-            ) from error
-        except TransportError as error:
-            raise self._given_up(queue, 0, error) from None
-        if faulty is not None:
-            index = self._running(queue)
-            raise self._given_up(
-                queue, index, fault_error(self._device, self._code(), self._name(queue, index), faulty)
-            )
-        self._settle(queue, reply)
+        self._runner.sync()
 
     def recover(self) -> None:
         """Reset the board and load everything again; for after a broken connection. Tensors keep what they hold."""
         self._check_open()
-        self._device.recover([module.linked for module in self._modules])
+        self._runner.recover()
 
     # Memory.
 
@@ -296,52 +281,22 @@ class Session:
             array = np.zeros(checked_shape(shape), dtype)
         name = checked_dtype(array.dtype.name)
         title = f"tensor {name}{list(array.shape)}"
-        block = self.allocate(int(array.nbytes), title)
-        made = Tensor(Storage(self, block), block.addr, tuple(array.shape), name)
+        self._check_open()
+        block = self.heap.allocate(int(array.nbytes), title)
+        made = Tensor(Storage(self, self.heap.release, block), block.addr, tuple(array.shape), name)
         self.write_operand(block.addr, little_endian(array))
         return made
-
-    def allocate(self, size_bytes: int, owner: str, regions: Sequence[str] | None = None) -> Block:
-        """A block of the heap, to be given back by `release`; `regions` are tried in order."""
-        self._check_open()
-        self._collect()
-        order = heap_regions(self.board) if regions is None else regions
-        try:
-            return self.memory.allocate(size_bytes, order, "heap", owner)
-        except OutOfDeviceMemory:
-            # Queued calls and garbage that waits for the collector hold tensors that nobody can read any more.
-            self.sync()
-            gc.collect()
-            self._collect()
-            for reclaim in self._reclaimers:
-                reclaim()
-            return self.memory.allocate(size_bytes, order, "heap", owner)
-
-    def add_reclaimer(self, reclaim: Callable[[], None]) -> None:
-        """Have a function called that frees what can be had again, when memory is short."""
-        self._reclaimers.append(reclaim)
-
-    def remove_reclaimer(self, reclaim: Callable[[], None]) -> None:
-        """Undo add_reclaimer; nothing happens if it was not added."""
-        if reclaim in self._reclaimers:
-            self._reclaimers.remove(reclaim)
-
-    def release(self, block: Block) -> None:
-        """Free a block; may be called in any thread, by the garbage collector too."""
-        self._released.append(block)
 
     def read_operand(self, addr: int, size_bytes: int) -> bytes:
         """Bytes of memory; runs the queued calls first if they may change them."""
         self._check_open()
-        if self._queue.touches(addr, size_bytes):
-            self.sync()
+        self._runner.settle(addr, size_bytes)
         return self.transport.read(addr, size_bytes)
 
     def write_operand(self, addr: int, data: bytes) -> None:
         """Store bytes; runs the queued calls first if they may use them."""
         self._check_open()
-        if self._queue.touches(addr, len(data)):
-            self.sync()
+        self._runner.settle(addr, len(data))
         self.transport.write(addr, data)
 
     # Ending.
@@ -350,8 +305,7 @@ class Session:
         """End the connection; queued calls are dropped. May be called twice."""
         if not self._closed:
             self._closed = True
-            for task in self._queue.tasks:
-                task.call.drop("the session was closed")
+            self._runner.drop("the session was closed")
             self._stack.close()
 
     def __enter__(self) -> Session:
@@ -368,63 +322,16 @@ class Session:
 
     # Inside.
 
-    def _new_queue(self) -> TaskQueue:
-        return TaskQueue(self._sections.queue_bytes, self.word_bytes)
-
     def _link(self, name: str, built: Built) -> Module:
-        self._collect()
+        self.heap.collect()
         linked = self._linker.link(name, built.objects, built.roots, self._resident.helpers)
-        for addr, size_bytes in [(segment.addr, len(segment.data)) for segment in linked.segments]:
-            if self._queue.touches(addr, size_bytes):
-                self.sync()
-        self._device.load(linked)
+        for segment in linked.segments:
+            self._runner.settle(segment.addr, len(segment.data))  # a tensor may have been there that calls still use
+        self._runner.device.load(linked)
         module = Module(self, linked, built)
         self._modules.append(module)
+        self._linked.append(linked)
         return module
-
-    def _settle(self, queue: TaskQueue, reply: bytes) -> None:
-        replies = queue.decode(reply)
-        for index, (task, outcome) in enumerate(zip(queue.tasks, replies, strict=True)):
-            value = None if task.result is None else decode_result(task.result, outcome.returned)
-            task.call.complete(outcome.cycles, outcome.status, value)
-            if outcome.status != 0:
-                later = queue.tasks[index + 1 :]
-                for skipped in later:
-                    skipped.call.drop(f"the earlier call of {task.call.name} failed")
-                error = kernel_error(
-                    self._device, self._code(), task.call.name, outcome.status, len(later), reply[: HEADER.size]
-                )
-                self._device.restore_canaries()
-                raise error
-
-    def _running(self, queue: TaskQueue) -> int:
-        """Which task was running, as far as the board can tell."""
-        try:
-            current = HEADER.unpack(self._device.read_queue(HEADER.size))[1]
-        except TransportError:
-            return 0
-        return min(int(current), len(queue.tasks) - 1)
-
-    def _name(self, queue: TaskQueue, index: int) -> str:
-        return queue.tasks[index].call.name
-
-    def _given_up(self, queue: TaskQueue, index: int, error: _E) -> _E:
-        """The same error, after the queue was dropped and the board made usable again."""
-        for position, task in enumerate(queue.tasks):
-            task.call.drop(str(error) if position == index else f"the call of {self._name(queue, index)} failed")
-        try:
-            self.recover()
-        except TransportError as lost:
-            return type(error)(f"{error}. The board could not be recovered: {lost}")
-        return error
-
-    def _code(self) -> Code:
-        modules = [module.linked for module in self._modules]
-        return Code(self.board.name, self._resident.elf.path, modules, self._sections)
-
-    def _collect(self) -> None:
-        while self._released:
-            self.memory.free(self._released.popleft())
 
     def _check_open(self) -> None:
         if self._closed:
@@ -444,7 +351,7 @@ def _module_name(source: Source, number: int) -> str:
 
 def _task_module(objects: tuple[ObjectFile, ...], suffix: str) -> Built:
     functions = [function for item in objects for function in item.functions if function.endswith(suffix)]
-    entries = {function.removesuffix(suffix): Entry(function, None) for function in functions}
+    entries = {function.removesuffix(suffix): Entry(function, None, True) for function in functions}
     return Built(objects, entries, {})
 
 

@@ -104,9 +104,7 @@ def _signature(entry: Any) -> Signature | None:
         return None
     children = list(entry.iter_children())
     parameters = tuple(
-        Parameter(_name(child), _ctype(_type_of(child)))
-        for child in children
-        if child.tag == "DW_TAG_formal_parameter"
+        Parameter(_name(child), _ctype(_type_of(child))) for child in children if child.tag == "DW_TAG_formal_parameter"
     )
     result = _ctype(_type_of(entry)) if "DW_AT_type" in entry.attributes else None
     is_task = (

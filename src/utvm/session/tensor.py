@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import weakref
-from typing import TYPE_CHECKING, Protocol, Union
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 DTYPES = ("int8", "uint8", "int16", "int32", "int64", "float32")
 
-Index = Union[int, slice]
+Index = int | slice
 
 
 class TensorMemory(Protocol):
@@ -28,16 +29,13 @@ class TensorMemory(Protocol):
     def write_operand(self, addr: int, data: bytes) -> None:
         """Store bytes, after the queued calls that may use them."""
 
-    def release(self, block: Block) -> None:
-        """Free memory; called in any thread when the last tensor of the block is gone."""
-
 
 class Storage:
-    """One block of the heap, freed when the last tensor in it is garbage."""
+    """One block of the heap. `release` is called, in any thread, when the last tensor in it is garbage."""
 
-    def __init__(self, memory: TensorMemory, block: Block) -> None:
+    def __init__(self, memory: TensorMemory, release: Callable[[Block], None], block: Block) -> None:
         self.memory, self.block = memory, block
-        weakref.finalize(self, memory.release, block).atexit = False
+        weakref.finalize(self, release, block).atexit = False
 
 
 class Tensor:
@@ -61,7 +59,7 @@ class Tensor:
         value = np.asarray(array)
         if value.shape != self.shape or value.dtype.name != self.dtype:
             raise UsageError(
-                f"a tensor of {self.dtype}{list(self.shape)} cannot be written from {value.dtype.name}{list(value.shape)}"
+                f"a tensor of {self.dtype}{list(self.shape)} cannot take {value.dtype.name}{list(value.shape)}"
             )
         self.storage.memory.write_operand(self.addr, little_endian(value))
 
@@ -106,7 +104,7 @@ class Tensor:
 
 def checked_dtype(dtype: str) -> str:
     """The dtype's name, if devices have it."""
-    name = np.dtype(dtype).name
+    name = str(np.dtype(dtype).name)
     if name not in DTYPES:
         raise UsageError(f"a tensor cannot be of {name}; choose one of {', '.join(DTYPES)}")
     return name

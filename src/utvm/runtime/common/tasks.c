@@ -23,7 +23,7 @@ static int32_t nothing(void **args) {
 }
 
 /* A function of its own, so that a calibration runs the very instructions of a measurement. */
-static __attribute__((noinline)) void run_task(UTVMTask *task) {
+static __attribute__((noinline)) void run_task(const UTVMTask *task, UTVMResult *result) {
     UTVMFunction func = task->func;
     void **args = task->args;
     uint32_t left = task->repeat;
@@ -34,8 +34,10 @@ static __attribute__((noinline)) void run_task(UTVMTask *task) {
         left -= left != 0u;
     } while (left != 0u && status == 0);
     uint64_t cycles = utvm_cycles_now() - start;
-    task->cycles = cycles > overhead_cycles ? cycles - overhead_cycles : 0u;
-    task->status = status;
+    cycles = cycles > overhead_cycles ? cycles - overhead_cycles : 0u;
+    result->cycles_low = (uint32_t)cycles;
+    result->cycles_high = (uint32_t)(cycles >> 32);
+    result->status = status;
 }
 
 static void check_canaries(void) {
@@ -56,11 +58,12 @@ void UTVMInit(void) {
     (void)utvm_workspace_reset();
     uint32_t least = UINT32_MAX;
     for (int32_t run = 0; run < UTVM_CALIBRATION_RUNS; ++run) {
-        UTVMTask empty = {.func = nothing, .repeat = 1};
+        const UTVMTask empty = {.func = nothing, .repeat = 1};
+        UTVMResult result;
         overhead_cycles = 0;
-        run_task(&empty);
-        if (empty.cycles < least)
-            least = (uint32_t)empty.cycles;
+        run_task(&empty, &result);
+        if (result.cycles_low < least)
+            least = result.cycles_low;
     }
     overhead_cycles = least;
 }
@@ -69,17 +72,17 @@ void UTVMInit(void) {
 void UTVMMain(void) {
     uint32_t count = utvm_queue.num_tasks;
     uint32_t index = 0;
+    UTVMResult *result = (UTVMResult *)(void *)&utvm_queue;
     for (; index < count; ++index) {
-        UTVMTask *task = &utvm_queue.tasks[index];
         utvm_queue.current = index;
-        run_task(task);
+        run_task(&utvm_queue.tasks[index], --result);
         uint32_t leaked_bytes = utvm_workspace_reset();
-        if (leaked_bytes != 0u && task->status == 0)
+        if (leaked_bytes != 0u && result->status == 0)
             utvm_error(UTVM_ERROR_WORKSPACE_LEAK, leaked_bytes);
         check_canaries();
         if (utvm_queue.error != 0)
-            task->status = utvm_queue.error;
-        if (task->status != 0)
+            result->status = utvm_queue.error;
+        if (result->status != 0)
             break;
     }
     utvm_queue.current = index;

@@ -29,5 +29,4 @@ uint64_t utvm_cycles_now(void) {
     return clock_ns() - start_ns;
 }
 
-void utvm_cycles_systick(void) {
-}
+void utvm_cycles_systick(void) {}

@@ -2,7 +2,8 @@
  *
  * start-up snippet -> utvm_start() -> UTVMInit(), UTVMMain(), UTVMDone()
  *
- * The host writes the queue, starts the core at the snippet, waits for it at UTVMDone, and reads the queue back. */
+ * The host writes the queue, starts the core at the snippet, waits for it at UTVMDone, and reads the queue
+ * back. */
 #ifndef UTVM_SESSION_H
 #define UTVM_SESSION_H
 
@@ -21,17 +22,23 @@
 
 typedef int32_t (*UTVMFunction)(void **args);
 
-/* One call of a kernel. The host reads and writes tasks by position. */
+/* One call of a kernel. The host writes tasks, and reads results, by position. */
 typedef struct {
     UTVMFunction func;
     void **args;
     uint32_t num_args;
     uint32_t repeat; /* how many times to call it; 0 is once */
-    uint64_t cycles; /* of all repetitions together */
-    int32_t status;
-    uint32_t reserved;
 } UTVMTask;
 
+/* The 64 bits of the cycles as two words, so that results need no padding. */
+typedef struct {
+    uint32_t cycles_low; /* of all repetitions together */
+    uint32_t cycles_high;
+    int32_t status;
+} UTVMResult;
+
+/* In memory: results, the first of them nearest; this header; tasks; their arguments. So the host writes one
+ * piece and reads another. */
 typedef struct {
     uint32_t num_tasks;
     volatile uint32_t current; /* the task that runs; num_tasks after the last */
@@ -40,7 +47,7 @@ typedef struct {
     UTVMTask tasks[];
 } UTVMQueue;
 
-/* At an address that the linker is told. */
+/* At an address that the linker is told. The result of task n is ((UTVMResult *)&utvm_queue)[-1 - n]. */
 extern UTVMQueue utvm_queue;
 
 /* Words that no code may change, behind the sections and at null. Written by the host. */

@@ -36,5 +36,4 @@ uint64_t utvm_cycles_now(void) {
     return count() - first_count;
 }
 
-void utvm_cycles_systick(void) {
-}
+void utvm_cycles_systick(void) {}

@@ -1,4 +1,5 @@
-/* Traps of a hosted session on RV32 in machine mode: each is recorded, and stops where a debugger finds it. */
+/* Traps of a hosted session on RV32 in machine mode: each is recorded, and stops where a debugger finds it.
+ */
 #include "utvm_rv32_fault.h"
 #include "utvm_session.h"
 #include "utvm_stack.h"
