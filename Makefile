@@ -5,7 +5,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SYSTEM_PACKAGES := gcc gcc-arm-none-eabi gdb-multiarch
+SYSTEM_PACKAGES := gcc gcc-arm-none-eabi gdb-multiarch openocd
 PYTEST_FLAGS ?= -n 2
 
 .PHONY: demo test test-all lint format clean

@@ -300,6 +300,20 @@ def test_two_clients_share_a_server() -> None:
         assert one.read(DTCM, 8) == b"by other"
 
 
+def test_a_board_with_a_cortex_m4() -> None:
+    with OpenOcdVirtualTransport("nucleo-l4r5zi") as transport:
+        assert "Cortex-M4" in transport.openocd.messages()
+        transport.write(DTCM, bytes.fromhex("4018 7047"))
+        transport.set_breakpoint(DTCM + 2)  # comparators of the older kind hold a word's address and a half of it
+        stop = transport.execute(DTCM | 1, 5.0, stack_addr=DTCM + 0x1000, arguments=(40, 2))
+        assert (stop.pc, transport.registers()["r0"]) == (DTCM + 2, 42)
+
+
+def test_a_board_without_jtag_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"nucleo-g0b1re.*--via virtual"):
+        OpenOcdVirtualTransport("nucleo-g0b1re")
+
+
 def test_two_boards_run_side_by_side() -> None:
     with OpenOcdVirtualTransport() as one, OpenOcdVirtualTransport() as other:
         one.write(DTCM, b"one")

@@ -33,6 +33,7 @@ def connect(place: str) -> tuple[socket.socket, JtagClient]:
     else:
         host, _, port = place.rpartition(":")
         connection = socket.create_connection((host, int(port)))
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.settimeout(5.0)
 
     def exchange(characters: bytes) -> bytes:

@@ -7,7 +7,8 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from utvm.errors import TransportError
+from utvm.boards import Board, load_board
+from utvm.errors import TransportError, UsageError
 from utvm.transports.openocd import DEFAULT_TIMEOUT_S, OpenOcdTransport
 from utvm.transports.openocd_process import OpenOcdProcess, virtual_board_configuration
 from utvm.transports.openocd_rpc import TclResult
@@ -16,15 +17,29 @@ from utvm.transports.virtual import VirtualBoardProcess
 END_GRACE_S = 0.1
 
 
+# OpenOCD's target files, by the start of the chip's name.
+TARGETS = {"STM32F74": "stm32f7x", "STM32F75": "stm32f7x", "STM32L4R": "stm32l4x"}
+
+
+def openocd_target(board: Board) -> str:
+    """The name of OpenOCD's target file for a board's chip; UsageError if its virtual twin has no such JTAG."""
+    for chip, target in TARGETS.items():
+        if board.chip.startswith(chip):
+            return target
+    raise UsageError(
+        f"the virtual {board.name} ({board.chip}) cannot be reached through OpenOCD, only {', '.join(TARGETS)} can; "
+        "reach it with --via virtual"
+    )
+
+
 class OpenOcdVirtualTransport(OpenOcdTransport):
     """An OpenOcdTransport to a virtual board and an OpenOCD that it starts, and ends when it is closed.
 
-    `target` names OpenOCD's file for the chip.
+    `board` is a board's name or the path of its .toml file; UsageError for a chip that has no JTAG that OpenOCD knows.
     """
 
-    def __init__(
-        self, board: str = "stm32f746-disco", *, target: str = "stm32f7x", timeout_s: float = DEFAULT_TIMEOUT_S
-    ) -> None:
+    def __init__(self, board: str = "stm32f746-disco", *, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
+        target = openocd_target(load_board(board))
         with ExitStack() as started:
             folder = started.enter_context(tempfile.TemporaryDirectory(prefix="utvm-"))
             self.board = VirtualBoardProcess(board, jtag=str(Path(folder) / "jtag"))

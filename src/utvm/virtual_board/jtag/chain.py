@@ -20,7 +20,7 @@ class ScanChain:
 
 
 # Boundary scan TAPs, by the start of the chip's name. ST's reference manuals, chapter "Debug support".
-BOUNDARY_IDCODES = {"STM32F74": 0x0644_9041, "STM32F75": 0x0644_9041}
+BOUNDARY_IDCODES = {"STM32F74": 0x0644_9041, "STM32F75": 0x0644_9041, "STM32L4R": 0x0647_0041}
 
 
 def scan_chain(board: Board) -> ScanChain:
