@@ -23,6 +23,7 @@ from utvm.microkernels.conv import (
     records,
     records_refusal,
     rounding_of,
+    settled_channels,
     tile_cycles,
     tile_unit,
 )
@@ -54,6 +55,7 @@ class _Analysis:
 
     refusal: str
     geometry: Geometry
+    weights: Array
     bias: Int64Array
     ranges: ChannelRanges
     rounding: Rounding
@@ -101,7 +103,7 @@ class Conv2DStrip(Template):
         widen = widen_quads(site.core) if layout.in_quads else widen_elements(site.core, layout.copies)
         clamp = clamp_bytes(site.core) if operator.clamp != (-128, 127) else None
         others: list[CodeUnit] = [widen, *([FILL] if operator.padding.any else []), *([clamp] if clamp else [])]
-        packed = pack_pairs(_tap_rows(layout, _weights(site)), found.pairs)
+        packed = pack_pairs(_tap_rows(layout, found.weights), found.pairs)
         scaling = records(found.bias, operator.requantization, operator.output_zero_point, found.ranges, found.pairs)
         image, weights, _ = site.inputs
         return CKernel(
@@ -147,25 +149,27 @@ def _analyse(site: Site) -> _Analysis:
     """Ranges and pairs of a site for which `_applies` is empty."""
     operator = site.operator
     assert isinstance(operator, Conv2D)
+    weights, stored = site.inputs[1].data, site.inputs[2].data
+    assert weights is not None and stored is not None
+    zero_point, requantization = operator.output_zero_point, operator.requantization
     geometry = Geometry.of(operator, site.inputs, site.outputs[0])
-    weights = _weights(site)
-    flat = weights.reshape(weights.shape[0], -1)
-    stored = site.inputs[2].data
-    assert stored is not None
-    bias = stored.astype(np.int64) - operator.input_zero_point * flat.astype(np.int64).sum(axis=1)
-    ranges = channel_ranges(flat, bias)
-    rounding = rounding_of(operator.output_zero_point, operator.clamp)
+    taps = weights.reshape(weights.shape[0], -1)
+    bias = stored.astype(np.int64) - operator.input_zero_point * taps.astype(np.int64).sum(axis=1)
+    ranges = channel_ranges(taps, bias)
+    rounding = rounding_of(zero_point, operator.clamp)
+    settled = settled_channels(requantization, zero_point, ranges)
+    reason = records_refusal(requantization, zero_point, rounding, ranges)
     pairs = _pairs(geometry.out_channels)
-    reason = records_refusal(operator.requantization, operator.output_zero_point, rounding, ranges)
-    if not reason and not all(pairable(flat, ranges, low, high) for low, high in pairs):
+    # Settled channels need no weights, and must not keep others from sharing a word with them.
+    active = np.where(settled[:, np.newaxis], np.int8(0), taps)
+    active_ranges = channel_ranges(active, np.where(settled, 0, bias))
+    if not reason and not all(pairable(active, active_ranges, low, high) for low, high in pairs):
         reason = "two channels' weights or accumulators are too large to share a word"
-    found = _Analysis(reason, geometry, bias, ranges, rounding, pairs)
     if not reason:
-        layout = _layout(geometry, Schedule.of("", {"rows": _strip_choices(site, geometry)[0]}))
+        layout = _sized(geometry, _strip_choices(site, geometry)[0])
         sizes = {size for widest in widest_tile(site.core) for size in _tiles(layout, widest, rounding)}
         reason = next((text for size in sorted(sizes) if (text := layout.tile(size, rounding).refusal())), "")
-        found = _Analysis(reason, geometry, bias, ranges, rounding, pairs)
-    return found
+    return _Analysis(reason, geometry, active.reshape(weights.shape), bias, ranges, rounding, pairs)
 
 
 def _pairs(channels: int) -> tuple[tuple[int, int], ...]:
@@ -174,12 +178,6 @@ def _pairs(channels: int) -> tuple[tuple[int, int], ...]:
         return ((0, 0),)
     found = [(low, low + 1) for low in range(0, channels - 1, 2)]
     return (*found, *([(channels - 2, channels - 1)] if channels % 2 else []))
-
-
-def _weights(site: Site) -> Array:
-    data = site.inputs[1].data
-    assert data is not None
-    return data
 
 
 def _tap_rows(layout: StripLayout, weights: Array) -> Array:

@@ -1,7 +1,7 @@
 """Convolution tiles: a few pixels by a pair of channels, on int16 strips with packed int8 weights."""
 
 from utvm.microkernels.conv.packing import ChannelRanges, channel_ranges, pack_pairs, pairable
-from utvm.microkernels.conv.records import Rounding, records, records_refusal, rounding_of
+from utvm.microkernels.conv.records import Rounding, records, records_refusal, rounding_of, settled_channels
 from utvm.microkernels.conv.tile import ConvTile, tile_cycles, tile_unit
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "records",
     "records_refusal",
     "rounding_of",
+    "settled_channels",
     "tile_cycles",
     "tile_unit",
 ]

@@ -3,7 +3,7 @@
 A tile computes, for an accumulator a, v = SMMULR(2a, multiplier), which is gemmlowp's doubling high multiply, then
 (v + (v >> 31) + addend) >> shift, saturated to int8. The addend holds both the half that rounds and the output's zero
 point. Where everything below the zero point is clamped away, negative v need not be rounded right and v >> 31 is left
-out ("floor").
+out ("floor"). A channel is settled if no input changes its output: its multiplier is 0, its addend the output.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from utvm.microkernels.conv.packing import ChannelRanges
-from utvm.model.fixed_point import INT32_MAX, INT32_MIN, Int64Array, doubling_high_mul
+from utvm.model.fixed_point import INT32_MAX, INT32_MIN, Int64Array, doubling_high_mul, finish, requantize
 from utvm.model.operator_types import Requantization
 from utvm.model.tensor import Array
 
@@ -25,6 +25,7 @@ RECORD_WORDS = 8
 
 # With more, the zero point shifted left would leave an int32.
 _LARGEST_SHIFT = 23
+_INT8 = (-128, 127)
 
 
 def rounding_of(zero_point: int, clamp: tuple[int, int]) -> Rounding:
@@ -32,23 +33,33 @@ def rounding_of(zero_point: int, clamp: tuple[int, int]) -> Rounding:
     return "floor" if clamp[0] >= zero_point else "away"
 
 
+def settled_channels(requantization: Requantization, zero_point: int, ranges: ChannelRanges) -> Array:
+    """Per channel, whether all its accumulators give one output; requantization is monotonic."""
+    least, greatest = _end_outputs(requantization, zero_point, ranges)
+    return np.asarray(least == greatest)
+
+
 def records_refusal(requantization: Requantization, zero_point: int, rounding: Rounding, ranges: ChannelRanges) -> str:
     """Why a tile cannot requantize these channels exactly; empty if it can."""
     if requantization.rounding != "double":
         return f"requantization rounds {requantization.rounding}, not double"
-    multiplier, addend, shift = _scaling(requantization, zero_point, ranges)
-    _, given = _entries(requantization, len(ranges.least))
+    active = ~settled_channels(requantization, zero_point, ranges)
+    if not np.any(active):
+        return ""
+    right = -_entries(requantization, len(ranges.least))[1][active]
+    # Without a shift nothing is rounded, and v >> 31 would be wrong.
     smallest = 0 if rounding == "floor" else 1
-    changed = multiplier != 0
-    if np.any(changed & (-given < smallest)):
-        return f"a channel's scale needs a right shift of {int((-given)[changed].min())}, below {smallest}"
-    for reach in (ranges.least, ranges.greatest):
-        v = doubling_high_mul(reach, multiplier) + addend
-        if np.any(changed & ((v - 1 < INT32_MIN) | (v > INT32_MAX))):
+    if right.min() < smallest:
+        return f"a channel's scale needs a right shift of {int(right.min())}, below {smallest}"
+    if right.max() > _LARGEST_SHIFT:
+        return f"a channel's scale needs a right shift of {int(right.max())}, above {_LARGEST_SHIFT}"
+    multiplier, addend, _ = _scaling(requantization, zero_point, ranges)
+    for end in (ranges.least, ranges.greatest):
+        # `pairable` and its like keep twice the accumulator in int32; this is about what is added to it.
+        v = (doubling_high_mul(end, multiplier) + addend)[active]
+        if v.min() - 1 < INT32_MIN or v.max() > INT32_MAX:
             return "an accumulator could leave int32 while it is rounded"
-    if np.any((shift == 0) & changed & (rounding == "away")):
-        return "a channel's scale is one half or more"
-    return _vanishing_refusal(requantization, ranges)
+    return ""
 
 
 def records(
@@ -58,10 +69,12 @@ def records(
     ranges: ChannelRanges,
     pairs: Sequence[tuple[int, int]],
 ) -> Array:
-    """int32 records of shape [pairs, RECORD_WORDS] for (low, high) channels that `records_refusal` accepts."""
+    """int32 records of shape [pairs, RECORD_WORDS] for (low, high) channels that `records_refusal` accepts.
+
+    The bias of a settled channel is 0; what its weights are makes no difference.
+    """
     multiplier, addend, shift = _scaling(requantization, zero_point, ranges)
-    # A channel of constant output needs no bias.
-    useful = np.where(multiplier == 0, 0, bias)
+    useful = np.where(settled_channels(requantization, zero_point, ranges), 0, bias)
     low, high = (np.array([pair[side] for pair in pairs], dtype=np.int64) for side in (0, 1))
     columns = [
         useful[low],
@@ -78,25 +91,21 @@ def _entries(requantization: Requantization, channels: int) -> tuple[Int64Array,
     return np.broadcast_to(multipliers, (channels,)), np.broadcast_to(shifts, (channels,))
 
 
+def _end_outputs(requantization: Requantization, zero_point: int, ranges: ChannelRanges) -> tuple[Array, Array]:
+    least, greatest = (
+        finish(requantize(end, requantization), zero_point, _INT8) for end in (ranges.least, ranges.greatest)
+    )
+    return least, greatest
+
+
 def _scaling(
     requantization: Requantization, zero_point: int, ranges: ChannelRanges
 ) -> tuple[Int64Array, Int64Array, Int64Array]:
-    """Multiplier, addend and right shift per channel; multiplier 0 where the output is the zero point whatever."""
-    multipliers, shifts = _entries(requantization, len(ranges.least))
-    right = -shifts
-    vanishes = (multipliers == 0) | (right > _LARGEST_SHIFT)
-    kept = np.where(vanishes, 0, np.clip(right, 0, _LARGEST_SHIFT))
-    half = np.where(kept > 0, np.int64(1) << np.maximum(kept - 1, 0), 0)
-    addend = half + (np.int64(zero_point) << kept)
-    return np.where(vanishes, 0, multipliers), addend, kept
-
-
-def _vanishing_refusal(requantization: Requantization, ranges: ChannelRanges) -> str:
-    """A shift too large for the addend is fine if no accumulator reaches one half after it."""
-    multipliers, shifts = _entries(requantization, len(ranges.least))
-    reach = np.maximum(np.abs(ranges.least), np.abs(ranges.greatest))
-    v = doubling_high_mul(reach, multipliers)
-    halves = np.int64(1) << np.maximum(-shifts - 1, 0)
-    if np.any((-shifts > _LARGEST_SHIFT) & (v + 1 >= halves) & (multipliers != 0)):
-        return f"a channel's scale needs a right shift of {int(-shifts.min())}, above {_LARGEST_SHIFT}"
-    return ""
+    """Multiplier, addend and right shift per channel."""
+    multiplier, given = _entries(requantization, len(ranges.least))
+    least, greatest = _end_outputs(requantization, zero_point, ranges)
+    settled = least == greatest
+    shift = np.where(settled, 0, np.clip(-given, 0, _LARGEST_SHIFT))
+    half = np.where(shift > 0, np.int64(1) << np.maximum(shift - 1, 0), 0)
+    addend = np.where(settled, least.astype(np.int64), half + (np.int64(zero_point) << shift))
+    return np.where(settled, 0, multiplier), addend, shift
