@@ -9,7 +9,12 @@ from typing import NoReturn
 
 import pytest
 
-TOOLS = {"arm_gcc": "arm-none-eabi-gcc", "gdb": "gdb-multiarch", "openocd": "openocd"}
+TOOLS = {
+    "arm_gcc": ("arm-none-eabi-gcc",),
+    "gdb": ("gdb-multiarch",),
+    "openocd": ("openocd",),
+    "qemu": ("qemu-system-arm", "qemu-system-riscv32"),
+}
 
 
 def _no_skip() -> bool:
@@ -34,9 +39,10 @@ def _require_models() -> Path:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip, or where skipping is not allowed fail, a test that is marked for something this machine lacks."""
-    for marker, tool in TOOLS.items():
-        if item.get_closest_marker(marker) and shutil.which(tool) is None:
-            _skip_or_fail(f"{tool} is not on the PATH", may_skip=not _no_skip())
+    for marker, tools in TOOLS.items():
+        for tool in tools if item.get_closest_marker(marker) else ():
+            if shutil.which(tool) is None:
+                _skip_or_fail(f"{tool} is not on the PATH", may_skip=not _no_skip())
     if item.get_closest_marker("models"):
         _require_models()
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import itertools
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from tests.toolchain.images import BOARDS_AND_COMPILERS, TINY_MODEL, Kind, build_tiny_image
-from utvm.boards import Board, load_board
+from utvm.boards import Board, Core, load_board
 from utvm.boards.loader import parse_board
 from utvm.errors import OutOfMemoryError, ToolchainError
 from utvm.toolchain import Image, build_image, find_compiler
+from utvm.toolchain.image import standalone_sources
 
 BOARD_DATA = Path(__file__).parents[2] / "src" / "utvm" / "boards" / "data"
+RUNTIME = Path(__file__).parents[2] / "src" / "utvm" / "runtime"
 
 
 @pytest.fixture(params=BOARDS_AND_COMPILERS, scope="module", name="built")
@@ -146,13 +149,14 @@ def test_a_model_without_a_run_function_is_an_error(tmp_path: Path) -> None:
         build_image(board, find_compiler(board, "zig"), [], [], tmp_path)
 
 
-def test_a_core_without_a_standalone_runtime_is_an_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", get_args(Core.model_fields["name"].annotation))
+def test_every_core_has_a_standalone_runtime(name: str) -> None:
     board = load_board("stm32f746-disco")
-    riscv = board.model_copy(
-        update={"core": board.core.model_copy(update={"name": "rv32imac", "cycle_counter": "mcycle"})}
-    )
-    with pytest.raises(ToolchainError, match=r"no standalone runtime for a core that counts cycles by mcycle"):
-        build_image(riscv, find_compiler(board, "zig"), [], [], tmp_path)
+    counter = {"rv32imac": "mcycle", "host": "clock"}.get(name, "systick")
+    core = board.core.model_copy(update={"name": name, "cycle_counter": counter})
+    sources = standalone_sources(board.model_copy(update={"core": core}), RUNTIME)
+    assert [path.name for path in sources if not path.is_file()] == []
+    assert {"startup.c", "standalone.c"} <= {path.name for path in sources}
 
 
 def test_a_build_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +17,11 @@ from utvm.codegen.model_source import compiled_files, source_files
 from utvm.codegen.program import PlacedTensor, Program
 from utvm.errors import DeviceFault, UsageError
 from utvm.model.tensor import Array
-from utvm.runtime import FAULT_RECORD_BYTES, decode_fault, stack_used_bytes
+from utvm.runtime import FaultRecord, decode_fault, stack_used_bytes
+from utvm.runtime.rv32_fault_record import decode_rv32_fault
 from utvm.toolchain import Compiler, Image, build_image, find_compiler
-from utvm.transports import StopKind, StopReason, Transport, VirtualBoardTransport, device_fault
+from utvm.toolchain.linker_script import boot_region
+from utvm.transports import StopKind, StopReason, Transport, device_fault, open_transport
 
 Prefer = Literal["auto", "gcc", "zig"]
 Stage = Callable[[str], None]
@@ -50,8 +52,8 @@ def build_program_image(program: Program, board: Board, build_dir: Path, compile
 class StandaloneSession:
     """A board with the program's image on it; use as a context manager.
 
-    Without `transport` the board's virtual twin is started, and ended with the session. `progress` is told each stage
-    as it begins.
+    Without `transport` the board is reached as its file says (`hosted.comms`), mostly as a virtual twin that is started
+    and ended with the session. `progress` is told each stage as it begins.
     """
 
     def __init__(
@@ -74,11 +76,12 @@ class StandaloneSession:
             stage(f"Building the image with {self.compiler.kind}")
             self.image = build_program_image(program, board, folder, self.compiler)
             stage(f"Starting {board.title}")
-            opened = VirtualBoardTransport(board.reference) if transport is None else transport
+            opened = open_transport(board) if transport is None else transport
             self._transport = self._stack.enter_context(opened)
             stage("Loading the image")
             self._transport.load_image((segment.addr, segment.data) for segment in self.image.elf.segments)
             self._transport.reset()
+            self._is_started = False
         except BaseException:
             self._stack.close()
             raise
@@ -116,14 +119,28 @@ class StandaloneSession:
     def _run_to(self, function: str, timeout_s: float) -> None:
         target = self.image.elf.symbol(function).addr
         handler = self.image.elf.symbol("UTVMFault").addr
-        stop = self._transport.resume([target, handler], timeout_s=timeout_s)
+        if self._is_started:
+            stop = self._transport.resume([target, handler], timeout_s=timeout_s)
+        else:
+            stop = self._start([target, handler], timeout_s)
         if stop.kind is not StopKind.BREAKPOINT or stop.pc != target:
             raise self._fault(stop)
 
+    def _start(self, stops: Sequence[int], timeout_s: float) -> StopReason:
+        """Go to the first of these addresses from where the board starts: by its vectors, or at an entry in RAM."""
+        self._is_started = True
+        if boot_region(self.board).kind == "flash":
+            return self._transport.resume(stops, timeout_s=timeout_s)
+        for addr in stops:
+            self._transport.set_breakpoint(addr)
+        stop = self._transport.execute(self.image.elf.entry_addr, timeout_s)
+        for addr in stops:
+            self._transport.clear_breakpoint(addr)
+        return stop
+
     def _fault(self, stop: StopReason) -> DeviceFault:
         """What happened instead, from the core or from what the fault handler wrote down; named by its function."""
-        symbol = self.image.elf.symbol("utvm_fault")
-        record = decode_fault(self._transport.read(symbol.addr, FAULT_RECORD_BYTES))
+        record = self._fault_record()
         if record is not None:
             where, registers, text = record.registers["pc"], record.registers, str(record)
         else:
@@ -132,6 +149,13 @@ class StandaloneSession:
         return DeviceFault(
             f"{self.program.model} on {self.board.name}, in {self._function_at(where)}: {text}", registers
         )
+
+    def _fault_record(self) -> FaultRecord | None:
+        symbol = self.image.elf.symbols.get("utvm_fault")
+        if symbol is None:
+            return None
+        decode = decode_rv32_fault if self.board.core.name.startswith("rv32") else decode_fault
+        return decode(self._transport.read(symbol.addr, symbol.size_bytes))
 
     def _function_at(self, pc: int) -> str:
         for symbol in self.image.elf.symbols.values():

@@ -52,6 +52,8 @@ def find_compiler(board: Board, prefer: Literal["auto", "gcc", "zig"] = "auto") 
 
 def gcc_name(board: Board) -> str:
     """Name or path of the gcc that is looked for."""
+    if board.core.name == "host":  # the variable names a cross compiler
+        return board.toolchain.gcc_prefix + "gcc"
     return (os.environ.get(GCC_PREFIX_VARIABLE) or board.toolchain.gcc_prefix) + "gcc"
 
 

@@ -76,7 +76,7 @@ def build_image(
             raise overflow from error
     except OSError as error:
         raise ToolchainError(f"cannot build an image in {build_dir}: {error}") from error
-    elf = read_elf(output)
+    elf = read_elf(output, bits=8 * board.hosted.word_size_bytes)
     return Image(output, elf, _sizes(board, elf))
 
 
@@ -103,16 +103,24 @@ def _compile_all(
         return compiler.compile_all(jobs)
 
 
+_CORE_SOURCES = {
+    "cortex": ("arm_m/startup.c", "arm_m/fault.c"),
+    "rv32": ("rv32/startup.c", "rv32/session_core.c"),
+    "host": ("host/startup.c", "host/session_core.c"),
+}
+_COUNTERS = {
+    "dwt": "arm_m/cycles_dwt.c",
+    "systick": "arm_m/cycles_systick.c",
+    "mcycle": "rv32/cycles_mcycle.c",
+    "clock": "host/cycles_clock.c",
+}
+_COMMON_SOURCES = ("common/standalone.c", "common/profile.c", "common/no_layers.c", "common/memory.c")
+
+
 def standalone_sources(board: Board, runtime: Path) -> list[Path]:
     """C files of the runtime that a standalone image for the board needs."""
-    counters = {"dwt": "cycles_dwt.c", "systick": "cycles_systick.c"}
-    counter = counters.get(board.core.cycle_counter)
-    if counter is None:
-        raise ToolchainError(
-            f"{board.name}: there is no standalone runtime for a core that counts cycles by {board.core.cycle_counter}"
-        )
-    core = [runtime / "arm_m" / name for name in ("startup.c", "fault.c", counter)]
-    return [*core, *(runtime / "common" / name for name in ("standalone.c", "profile.c", "no_layers.c", "memory.c"))]
+    core = next(files for start, files in _CORE_SOURCES.items() if board.core.name.startswith(start))
+    return [runtime / name for name in (*core, _COUNTERS[board.core.cycle_counter], *_COMMON_SOURCES)]
 
 
 def _sizes(board: Board, elf: Elf) -> ImageSizes:

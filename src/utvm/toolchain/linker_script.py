@@ -55,4 +55,6 @@ def linker_script(board: Board) -> str:
         arenas=[region.name for region in board.regions if region.kind == "ram"],
         arena_alignment_bytes=ARENA_ALIGNMENT_BYTES,
         copied=copied,
+        pointer="QUAD" if board.hosted.word_size_bytes == 8 else "LONG",
+        pointer_bytes=board.hosted.word_size_bytes,
     )

@@ -4,12 +4,18 @@ from utvm.transports.arena import ArenaTransport
 from utvm.transports.base import Capabilities, StopKind, StopReason, Transport
 from utvm.transports.faults import decode_fault, device_fault
 from utvm.transports.gdb import GdbTransport
+from utvm.transports.opening import WAYS, open_transport
+from utvm.transports.openocd import OpenOcdTransport
+from utvm.transports.qemu import QemuTransport
 from utvm.transports.virtual import VirtualBoardProcess, VirtualBoardTransport
 
 __all__ = [
+    "WAYS",
     "ArenaTransport",
     "Capabilities",
     "GdbTransport",
+    "OpenOcdTransport",
+    "QemuTransport",
     "StopKind",
     "StopReason",
     "Transport",
@@ -17,4 +23,5 @@ __all__ = [
     "VirtualBoardTransport",
     "decode_fault",
     "device_fault",
+    "open_transport",
 ]

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from utvm.boards import Board, Region, load_board
 from utvm.errors import TransportError, TransportTimeout, UsageError
-from utvm.transports.arena_process import REGISTERS, ArenaProcess, ChildEnded, Halt, Mapping
+from utvm.transports.arena_process import REGISTERS, ArenaProcess, ChildEnded, Halt, Mapping, arena_program
 from utvm.transports.base import Capabilities, StopKind, StopReason, Transport
 
 BREAKPOINT_INSTRUCTION = b"\xcc"
@@ -45,6 +45,7 @@ class ArenaTransport(Transport):
 
     def __init__(self, board: Board | None = None) -> None:
         super().__init__()
+        self._program = arena_program()
         regions = (board or load_board("host")).regions
         self._mappings = _mappings(regions)
         size_bytes = sum(item.size_bytes for item in self._mappings)
@@ -68,7 +69,7 @@ class ArenaTransport(Transport):
         return Capabilities(breakpoints=True, registers=True)
 
     def _start(self) -> None:
-        self.process = ArenaProcess(self._memory_fd, self._mappings)
+        self.process = ArenaProcess(self._program, self._memory_fd, self._mappings)
         self._after_reset()
 
     def _after_reset(self) -> None:
@@ -108,10 +109,11 @@ class ArenaTransport(Transport):
         values = self._values
         for name, argument in zip(ARGUMENT_REGISTERS, arguments, strict=False):
             values[name] = argument & 0xFFFF_FFFF
-        top = values["sp"] if stack_addr is None else stack_addr
-        # A function expects its return address below an aligned stack; without one, 0 faults on return.
-        values["sp"] = top // STACK_ALIGNMENT_BYTES * STACK_ALIGNMENT_BYTES - RETURN_ADDRESS_BYTES
-        self._write(values["sp"], (stop_addr or 0).to_bytes(RETURN_ADDRESS_BYTES, "little"))
+        if stack_addr is not None or stop_addr is not None:
+            top = values["sp"] if stack_addr is None else stack_addr
+            # A function expects its return address below an aligned stack; without one, 0 faults on return.
+            values["sp"] = top // STACK_ALIGNMENT_BYTES * STACK_ALIGNMENT_BYTES - RETURN_ADDRESS_BYTES
+            self._write(values["sp"], (stop_addr or 0).to_bytes(RETURN_ADDRESS_BYTES, "little"))
         values["pc"] = entry_addr
         return self._run([] if stop_addr is None else [stop_addr], timeout_s)
 

@@ -62,8 +62,7 @@ class Halt:
 class ArenaProcess:
     """A halted or running core. Its memory is the shared file, which outlives it."""
 
-    def __init__(self, memory_fd: int, mappings: Sequence[Mapping]) -> None:
-        program = arena_program()
+    def __init__(self, program: Path, memory_fd: int, mappings: Sequence[Mapping]) -> None:
         ours, theirs = socket.socketpair()
         self._socket = ours
         arguments = [

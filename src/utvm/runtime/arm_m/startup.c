@@ -2,24 +2,11 @@
 #include <stdint.h>
 
 #include "registers.h"
+#include "utvm_boot.h"
 #include "utvm_cycles.h"
 #include "utvm_stack.h"
 #include "utvm_standalone.h"
 #include "vectors.h"
-
-/* Everything here lies in the boot section: it runs before code that is kept in RAM has been copied there. */
-#define UTVM_BOOT __attribute__((section(".utvm_boot")))
-
-/* From the linker script: what to copy from flash to RAM, and what to zero. */
-typedef struct {
-    const uint32_t *load;
-    uint32_t *start;
-    uint32_t *end;
-} utvm_copy;
-extern const utvm_copy utvm_copy_table[];
-extern const utvm_copy utvm_copy_table_end[];
-extern uint32_t utvm_bss_start[];
-extern uint32_t utvm_bss_end[];
 
 __attribute__((section(".vectors"), used)) const utvm_vector_table utvm_vectors = {
     .stack_top = utvm_stack_top,
@@ -59,17 +46,6 @@ UTVM_BOOT __attribute__((naked, noreturn, used)) void Reset(void) {
                      "    ldr r0, =utvm_boot\n"
                      "    bx r0\n"
                      "    .ltorg\n");
-}
-
-/* Volatile keeps the compiler from calling memcpy and memset, which may lie in RAM that is not filled yet. */
-UTVM_BOOT static void utvm_memory_init(void) {
-    for (const utvm_copy *copy = utvm_copy_table; copy != utvm_copy_table_end; ++copy) {
-        const volatile uint32_t *from = copy->load;
-        for (volatile uint32_t *to = copy->start; to != copy->end; ++to)
-            *to = *from++;
-    }
-    for (volatile uint32_t *word = utvm_bss_start; word != utvm_bss_end; ++word)
-        *word = 0;
 }
 
 UTVM_BOOT __attribute__((noreturn, used)) void utvm_boot(void) {

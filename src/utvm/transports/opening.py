@@ -1,0 +1,36 @@
+"""From a board and a word to an open transport."""
+
+from __future__ import annotations
+
+from utvm.boards import Board
+from utvm.errors import UsageError
+from utvm.transports.arena import ArenaTransport
+from utvm.transports.base import Transport
+from utvm.transports.gdb import GdbTransport
+from utvm.transports.openocd import OpenOcdTransport
+from utvm.transports.qemu import QemuTransport
+from utvm.transports.virtual import VirtualBoardTransport
+
+WAYS = ("virtual", "arena", "qemu", "gdb://HOST:PORT", "openocd://HOST:PORT")
+
+
+def open_transport(board: Board, via: str | None = None) -> Transport:
+    """Reach the board in the way that `via` names, one of WAYS; None takes the way of the board file.
+
+    Raises UsageError for another word, and what opening that transport raises.
+    """
+    if via is None:
+        via = board.hosted.comms
+        if via in ("gdb", "openocd"):
+            via = f"{via}://{board.hosted.server_addr}:{board.hosted.server_port}"
+    if via == "virtual":
+        return VirtualBoardTransport(board.reference)
+    if via == "arena":
+        return ArenaTransport(board)
+    if via == "qemu":
+        return QemuTransport(board)
+    scheme, _, place = via.partition("://")
+    host, _, port = place.rpartition(":")
+    if scheme not in ("gdb", "openocd") or not host or not port.isdigit() or not 0 < int(port) < 1 << 16:
+        raise UsageError(f"{via!r} is no way to a board; choose one of {', '.join(WAYS)}")
+    return GdbTransport(host, int(port)) if scheme == "gdb" else OpenOcdTransport(host, int(port))
