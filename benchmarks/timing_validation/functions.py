@@ -39,7 +39,7 @@ def run_function(
     cycles = 0
     for _ in range(WARM_CALLS):
         bench.memory.write(0x2000_0FF0, seed)
-        cycles = bench.call(function.entry, function.registers)
+        cycles = bench.call(function.entry, function.registers, function.stacked)
     return FunctionResult(function, cycles)
 
 

@@ -27,6 +27,7 @@ BOARD_OF_MODEL = {
 }
 CODE_ADDR = 0x0800_0200
 RETURN_ADDR = 0x0800_0100
+STACK_BYTES = 0x3F00  # operands lie at its low end, static data above it
 NOP = bytes.fromhex("00bf")
 THUMB_STATE = 1 << 24
 
@@ -64,12 +65,13 @@ class Bench:
         self.memory.write(RETURN_ADDR, NOP)
         self.engine.set_exits({RETURN_ADDR + 2}, [RETURN_ADDR + 2])
 
-    def call(self, function: str, registers: Mapping[str, int] | None = None) -> int:
-        """Cycles of one call, with its return; registers not given are 0, the stack is 8 KB above the data's start."""
-        stack = self.board.region(self.board.placement.stack)
+    def call(self, function: str, registers: Mapping[str, int] | None = None, stacked: Sequence[int] = ()) -> int:
+        """Cycles of one call, with its return. Registers not given are 0; `stacked` are words on the stack."""
+        stack_addr = self.board.region(self.board.placement.stack).base_addr + STACK_BYTES
+        self.memory.write(stack_addr, b"".join(word.to_bytes(4, "little") for word in stacked))
         for number in range(13):
             self.engine.write(f"r{number}", 0)
-        self.engine.write("sp", stack.base_addr + 0x2000)
+        self.engine.write("sp", stack_addr)
         self.engine.write("lr", RETURN_ADDR | 1)
         for name, value in (registers or {}).items():
             self.engine.write(name, value)

@@ -18,7 +18,8 @@ from utvm.virtual_board.timing.rules import ONE_CYCLE, Rule, models
 _INTRODUCTION = """# Timing: how the virtual board counts cycles, and how well
 
 This page is written by `python -m benchmarks.timing_validation --write docs/timing.md` with the checkouts it asks for;
-do not edit it. Every figure called modelled comes from the virtual board, every other from hardware, by the source beside it.
+do not edit it. Every figure called modelled comes from the virtual board, every other from hardware, by the source
+beside it.
 
 ```
 utvm virtual-board stm32f746-disco --timing cortex-m7,mac-load-pairing=off --memory board

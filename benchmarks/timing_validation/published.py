@@ -27,6 +27,7 @@ class PublishedFunction:
     registers: Mapping[str, int] = field(default_factory=dict, hash=False)
     headers: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    stacked: tuple[int, ...] = ()
     overhead_cycles: int = 0
 
 
@@ -83,7 +84,9 @@ _KYBER = "crypto_kem/kyber768/m4fspeed/"
 _X25519_COMMIT = "e85f816701fa7b908d3442398a7c8ff1741c4fe6"
 
 
-def _kyber(name: str, file: str, entry: str, cycles: int, registers: Mapping[str, int]) -> PublishedFunction:
+def _kyber(
+    name: str, file: str, entry: str, cycles: int, registers: Mapping[str, int], stacked: tuple[int, ...] = ()
+) -> PublishedFunction:
     return PublishedFunction(
         f"Kyber {name}",
         "cortex-m4",
@@ -95,6 +98,7 @@ def _kyber(name: str, file: str, entry: str, cycles: int, registers: Mapping[str
         "github.com/UIC-ESLAS/ImprovedPlantardArithmetic, f_benchmarks.txt",
         registers,
         headers=(_KYBER + "macros.i",),
+        stacked=stacked,
         overhead_cycles=25,
     )
 
@@ -119,7 +123,14 @@ M4_FUNCTIONS = (
     _kyber("inverse NTT", "fastinvntt.S", "invntt_fast", 4633, _TWO),
     _kyber("basemul 16_32", "fastbasemul.S", "basemul_asm_opt_16_32", 1203, {**_THREE, "r3": A + 0x800}),
     _kyber("basemul acc 32_32", "fastbasemul.S", "basemul_asm_acc_opt_32_32", 1586, {**_THREE, "r3": A + 0x800}),
-    _kyber("basemul acc 32_16", "fastbasemul.S", "basemul_asm_acc_opt_32_16", 2107, {**_THREE, "r3": A + 0x800}),
+    _kyber(
+        "basemul acc 32_16",
+        "fastbasemul.S",
+        "basemul_asm_acc_opt_32_16",
+        2107,
+        {**_THREE, "r3": A + 0x800},
+        (B + 0x800,),
+    ),
     _x25519("fe25519_add", 45, {"r8": A, "r9": B}),
     _x25519("fe25519_sub", 46, {"r8": A, "r9": B}),
     _x25519("fe25519_mul", 173, {"r1": A, "r2": B}),

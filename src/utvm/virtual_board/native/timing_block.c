@@ -110,14 +110,14 @@ static void add_phase(vt_record *record, uint8_t reg) {
 }
 
 /* Which registers' low bits the time of this block depends on. */
-static void choose_phases(vt_record *record) {
+static void choose_phases(vt_record *record, bool pairs) {
     for (uint32_t i = 0; i < record->count; i++) {
         const vt_instruction *in = &record->instructions[i];
         const vt_sum *sum = &record->sums[i];
         if (!is_single_load(in))
             continue;
         bool needed = in->access_bytes > 1 && in->base != VT_SP && in->base != VT_PC;
-        for (uint32_t j = i ? i - 1 : 0; j <= i + 1 && j < record->count; j++) {
+        for (uint32_t j = i ? i - 1 : 0; pairs && j <= i + 1 && j < record->count; j++) {
             if (j == i || !is_single_load(&record->instructions[j]))
                 continue;
             needed |= !same_base(sum, &record->sums[j]) || !record->sums[j].known;
@@ -159,8 +159,8 @@ vt_record *vt_learn(vt_model *model, const vb_block *block) {
     for (uint32_t i = 0; i < record->count; i++)
         record->traits[i] = model->core->traits(&record->instructions[i]);
     follow_addresses(record);
-    if (model->core->predicts)
-        choose_phases(record);
+    if (model->core->aligns)
+        choose_phases(record, model->core->slots > 1);
     record->next = *bucket;
     *bucket = record;
     record->link = model->all_records;

@@ -57,4 +57,4 @@ static void evaluate(const int32_t *rules, const vt_record *record, uint32_t cou
     state->detail = last && last->attributes & VT_WRITES_PC ? branch_cycles(rules, last) : 0;
 }
 
-const vt_core vt_cortex_m0plus = {"cortex-m0plus", VT_RULES_M0PLUS, false, 1, no_traits, evaluate};
+const vt_core vt_cortex_m0plus = {"cortex-m0plus", VT_RULES_M0PLUS, false, false, 1, no_traits, evaluate};

@@ -64,9 +64,9 @@ typedef struct {
     int32_t fp_busy;
 } pipeline;
 
-static int32_t latest(const int32_t *times, uint64_t registers, int32_t bound) {
+static int32_t latest(const int32_t *times, uint64_t registers, int32_t offset, int32_t bound) {
     for (; registers; registers &= registers - 1) {
-        int32_t time = times[__builtin_ctzll(registers)];
+        int32_t time = times[__builtin_ctzll(registers)] + offset;
         bound = time > bound ? time : bound;
     }
     return bound;
@@ -159,10 +159,11 @@ static void issue(pipeline *p, const vt_instruction *in, uint32_t bits) {
     bool chains = in->kind == VT_EXTEND_ADD; /* adds in the second stage, as a MAC does */
     if (bits & T_BRANCH && in->attributes & VT_CONDITIONAL)
         late &= ~VT_BIT(VT_FLAGS); /* folded or predicted; a taken one pays below */
-    int32_t time = latest(p->late, chains ? late & ~in->operands : late, 0);
-    time = latest(p->addend, in->addends | (chains ? in->operands : 0), time);
-    if (in->stored)
-        time = latest(p->addend, in->stored, time);
+    int32_t time = latest(p->late, chains ? late & ~in->operands : late, 0, 0);
+    time = latest(p->addend, in->addends | (chains ? in->operands : 0), 0, time);
+    uint64_t loaded = in->stored & p->state->loaded;
+    time = latest(p->addend, in->stored & ~loaded, 0, time);
+    time = latest(p->late, loaded, rules[VT_M33_LOAD_TO_STORE] - rules[VT_M33_LOAD_RESULT], time);
     if (bits & T_FP)
         time = p->fp_busy > time ? p->fp_busy : time;
     bool riding = time <= p->now && rides(p, in, bits);
@@ -224,4 +225,4 @@ static void evaluate(const int32_t *rules, const vt_record *record, uint32_t cou
     result->cycles = (uint32_t)p.now;
 }
 
-const vt_core vt_cortex_m33 = {"cortex-m33", VT_RULES_M33, false, 1, traits, evaluate};
+const vt_core vt_cortex_m33 = {"cortex-m33", VT_RULES_M33, false, false, 1, traits, evaluate};

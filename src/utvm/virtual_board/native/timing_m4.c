@@ -126,6 +126,15 @@ static uint32_t hidden(const int32_t *rules, const vt_state *state, const vt_ins
     return 0;
 }
 
+static uint32_t unaligned(const int32_t *rules, const vt_record *record, uint32_t i, uint32_t bits,
+                          uint32_t phases) {
+    uint32_t access_bytes = record->instructions[i].access_bytes;
+    if (!(bits & (T_LOAD | T_STORE)) || access_bytes < 2)
+        return 0;
+    uint32_t address = vt_address_bits(record, i, phases);
+    return address < 8 && address & (access_bytes - 1) ? (uint32_t)rules[VT_M4_UNALIGNED] : 0;
+}
+
 static void age(vt_state *state, uint32_t cycles) {
     for (uint32_t r = VT_S0; r < VT_FLAGS; r++)
         state->late[r] = (uint8_t)(state->late[r] > cycles ? state->late[r] - cycles : 0);
@@ -133,7 +142,6 @@ static void age(vt_state *state, uint32_t cycles) {
 
 static void evaluate(const int32_t *rules, const vt_record *record, uint32_t count, uint32_t phases,
                      vt_entry entry, vt_state *state, vt_result *result) {
-    (void)phases;
     memset(result, 0, sizeof *result);
     uint32_t cycles = 0;
     if (entry == VT_ENTRY_TAKEN) {
@@ -153,6 +161,7 @@ static void evaluate(const int32_t *rules, const vt_record *record, uint32_t cou
         const vt_instruction *in = &record->instructions[i];
         uint32_t bits = record->traits[i], own = own_cycles(rules, in);
         uint32_t waited = wait(rules, state, in, bits, result) + fetch(rules, state, in);
+        own += unaligned(rules, record, i, bits, phases);
         own -= hidden(rules, state, in, bits);
         result->lost[VT_LOST_BUSY] += own > 1 ? own - 1 : 0;
         cycles += waited + own;
@@ -167,5 +176,5 @@ static void evaluate(const int32_t *rules, const vt_record *record, uint32_t cou
     result->cycles = cycles;
 }
 
-const vt_core vt_cortex_m4 = {"cortex-m4", VT_RULES_M4, false, 1, traits, evaluate};
-const vt_core vt_cortex_m3 = {"cortex-m3", VT_RULES_M4, false, 1, traits, evaluate};
+const vt_core vt_cortex_m4 = {"cortex-m4", VT_RULES_M4, false, true, 1, traits, evaluate};
+const vt_core vt_cortex_m3 = {"cortex-m3", VT_RULES_M4, false, true, 1, traits, evaluate};

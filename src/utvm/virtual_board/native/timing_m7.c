@@ -422,4 +422,4 @@ static void evaluate(const int32_t *rules, const vt_record *record, uint32_t cou
     result->cycles = (uint32_t)p.now;
 }
 
-const vt_core vt_cortex_m7 = {"cortex-m7", VT_RULES_M7, true, 2, traits, evaluate};
+const vt_core vt_cortex_m7 = {"cortex-m7", VT_RULES_M7, true, true, 2, traits, evaluate};

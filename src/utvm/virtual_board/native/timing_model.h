@@ -129,6 +129,7 @@ typedef struct {
     const char *name;
     vt_rule_set rule_set;
     bool predicts;  /* branches: else every taken one is VT_ENTRY_TAKEN */
+    bool aligns;    /* its time depends on the low bits of addresses */
     uint32_t slots; /* instructions a cycle at most */
     uint32_t (*traits)(const vt_instruction *instruction);
     void (*evaluate)(const int32_t *rules, const vt_record *record, uint32_t count, uint32_t phases,

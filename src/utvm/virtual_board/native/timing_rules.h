@@ -31,16 +31,17 @@ typedef enum { VT_RULES_M7, VT_RULES_M4, VT_RULES_M33, VT_RULES_M0PLUS, VT_RULE_
     RULE(M7_LOAD_BESIDE_EARLY, "load-beside-early-operand")                                                  \
     RULE(M7_FP_TO_CORE, "fp-to-core")                                                                        \
     RULE(M7_FP_TO_MAC, "fp-to-mac")                                                                          \
-    RULE(M7_DIVIDE, "divide") RULE(M7_MULTIPLE_PER_CYCLE, "multiple-registers-per-cycle")                    \
-        RULE(M7_UNALIGNED, "unaligned-load") RULE(M7_SUBWORD_STORE, "subword-store-drain")                   \
-            RULE(M7_STORE_BUFFER, "store-buffer") RULE(M7_TAKEN, "taken-branch")                             \
-                RULE(M7_FETCH, "fetch-alignment") RULE(M7_MISPREDICT, "mispredict")                          \
-                    RULE(M7_MISPREDICT_EARLY, "mispredict-early-flags")                                      \
-                        RULE(M7_EARLY_FLAGS, "early-flags-distance")                                         \
-                            RULE(M7_LOOP_EXITS, "loop-exit-prediction") RULE(M7_FP_RESULT, "fp-result")      \
-                                RULE(M7_FP_FUSED_RESULT, "fp-fused-result")                                  \
-                                    RULE(M7_FP_BUSY, "fp-accumulate-busy") RULE(M7_FP_DIVIDE, "fp-divide")   \
-                                        RULE(M7_FP_ROOT, "fp-square-root") RULE(M7_BARRIER, "barrier")
+    RULE(M7_DIVIDE, "divide")                                                                                \
+    RULE(M7_MULTIPLE_PER_CYCLE, "multiple-registers-per-cycle")                                              \
+    RULE(M7_UNALIGNED, "unaligned-load")                                                                     \
+    RULE(M7_SUBWORD_STORE, "subword-store-drain")                                                            \
+    RULE(M7_STORE_BUFFER, "store-buffer")                                                                    \
+    RULE(M7_TAKEN, "taken-branch") RULE(M7_FETCH, "fetch-alignment") RULE(M7_MISPREDICT, "mispredict")       \
+        RULE(M7_MISPREDICT_EARLY, "mispredict-early-flags") RULE(M7_EARLY_FLAGS, "early-flags-distance")     \
+            RULE(M7_LOOP_EXITS, "loop-exit-prediction") RULE(M7_FP_RESULT, "fp-result")                      \
+                RULE(M7_FP_FUSED_RESULT, "fp-fused-result") RULE(M7_FP_BUSY, "fp-accumulate-busy")           \
+                    RULE(M7_FP_DIVIDE, "fp-divide") RULE(M7_FP_ROOT, "fp-square-root")                       \
+                        RULE(M7_BARRIER, "barrier")
 
 #define VT_M4_RULES(RULE)                                                                                    \
     RULE(M4_MULTIPLY, "multiply")                                                                            \
