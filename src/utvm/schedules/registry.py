@@ -5,10 +5,11 @@ from __future__ import annotations
 from utvm.errors import ScheduleError
 from utvm.schedules.conv2d_strip import Conv2DStrip
 from utvm.schedules.depthwise import DepthwisePlanes
+from utvm.schedules.fully_connected import FullyConnectedDot
 from utvm.schedules.portable import Portable
 from utvm.schedules.template import Template
 
-TEMPLATES: tuple[Template, ...] = (Portable(), Conv2DStrip(), DepthwisePlanes())
+TEMPLATES: tuple[Template, ...] = (Portable(), Conv2DStrip(), DepthwisePlanes(), FullyConnectedDot())
 
 
 def template_named(name: str) -> Template:

@@ -1,0 +1,167 @@
+"""Dot products of one int16 vector with up to eight rows of packed int8 weights at a time.
+
+A word of weights is two taps of two rows (see conv/packing.py): SMLAD with the whole word, then with its low bytes.
+Per word of weights:
+
+    sxtb16 low, both      smlad raw, x, both, raw       (raw: low row + 256 * high row)
+    smlad  sum, x, low, sum    ldr both, [weights]      (two words ahead)
+
+which the Cortex-M7 issues in two cycles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from utvm.boards import Core
+from utvm.microkernels.assembly import TUNINGS, AssemblyFunction, Instruction, Kind, Use
+from utvm.microkernels.assembly.operations import (
+    accumulate,
+    advance,
+    alu,
+    branch,
+    extend,
+    ldr,
+    shift,
+    smlad,
+    ssat,
+    store,
+)
+from utvm.operators.kernel import CodeUnit
+
+MOST_CHANNELS = 8
+
+_X, _WEIGHTS = "r0", "r1"
+_SUMS = tuple(f"r{number}" for number in range(4, 12))
+_VECTOR = "r2"
+_WORDS = ("r3", "r12")
+_LOW = "lr"
+_SLOTS = ("x", "x end", "biases", "output", "scales", "groups")
+_STACK_BYTES = 4 * len(_SLOTS)
+_SCALE_BYTES = 12
+
+
+@dataclass(frozen=True)
+class DotProducts:
+    """`channels` rows at a time (at most MOST_CHANNELS); `words` of the vector, an even number, per round of the loop.
+
+    `per_channel`: every row has a scale of its own.
+    """
+
+    channels: int
+    words: int
+    per_channel: bool
+
+    @property
+    def pairs(self) -> int:
+        """Words of weights per word of the vector."""
+        return (self.channels + 1) // 2
+
+    def name(self, core: Core) -> str:
+        """utvm_dot, rows, types, unrolling, scales, core."""
+        scales = "perchannel" if self.per_channel else "pertensor"
+        return f"utvm_dot_{self.channels}_s16_s8p_u{2 * self.words}_{scales}_{TUNINGS[core.name]}"
+
+
+def dot_unit(dot: DotProducts, core: Core) -> CodeUnit:
+    """`void f(const int16_t *x, const int32_t *weights, const int32_t *biases, int8_t *output, const int32_t *scales,
+    int32_t x_bytes, int32_t groups)`.
+
+    Groups of `channels` rows, at least one. `x_bytes` is a multiple of 4 * `words`, not 0; four bytes behind them are
+    loaded, and eight behind the weights.
+    """
+    return _built(dot, core)[0]
+
+
+def dot_cycles(dot: DotProducts, core: Core, rounds: int) -> float:
+    """Modelled cycles per group of rows, caches aside."""
+    _, per_group, per_round = _built(dot, core)
+    return per_group + rounds * per_round
+
+
+@lru_cache(maxsize=64)
+def _built(dot: DotProducts, core: Core) -> tuple[CodeUnit, float, float]:
+    name = dot.name(core)
+    prototype = (
+        f"void {name}(const int16_t *x, const int32_t *weights, const int32_t *biases, int8_t *output,\n"
+        f"    const int32_t *scales, int32_t x_bytes, int32_t groups)"
+    )
+    function = AssemblyFunction(name, prototype, core, _STACK_BYTES)
+    cycles = function.block_cycles
+    entry = [_spill(_X, "x"), _spill("r2", "biases"), _spill("r3", "output")]
+    arguments = [function.stack_argument(register, 4 + index) for index, register in enumerate(("r2", "r3", "r12"))]
+    ends = [alu("add", "r3", "r3", _X), _spill("r2", "scales"), _spill("r3", "x end"), _spill("r12", "groups")]
+    function.block([*entry, *arguments, *ends])
+    function.label(1)
+    function.block(_begin(dot))
+    begin = cycles[-1]
+    function.label(2)
+    function.block(_round(dot), loop=True)
+    per_round = cycles[-1]
+    function.block(_finish(dot), loop=True)
+    return function.unit(), begin + cycles[-1], per_round
+
+
+def _begin(dot: DotProducts) -> list[Instruction]:
+    """Sums at their biases, the first loads."""
+    sums = _SUMS[: 2 * dot.pairs]
+    load = Instruction(
+        f"ldm r12!, {{{', '.join(sums)}}}",
+        Kind.MULTIPLE,
+        (("r12", Use.EARLY),),
+        (*sums, "r12"),
+        "biases",
+        base_update="r12",
+    )
+    found = [_fill("r12", "biases"), load, _spill("r12", "biases"), _fill(_X, "x")]
+    found.append(ldr(_VECTOR, _X, 0, "x"))
+    return [*found, *(ldr(register, _WEIGHTS, 4 * index, "weights") for index, register in enumerate(_WORDS))]
+
+
+def _round(dot: DotProducts) -> list[Instruction]:
+    found: list[Instruction] = []
+    step = 0
+    for word in range(dot.words):
+        for pair in range(dot.pairs):
+            low, raw, both = _SUMS[2 * pair], _SUMS[2 * pair + 1], _WORDS[step % 2]
+            found += [extend("sxtb16", _LOW, both), smlad(raw, _VECTOR, both, raw)]
+            found += [smlad(low, _VECTOR, _LOW, low), ldr(both, _WEIGHTS, 4 * (step + 2), "weights")]
+            step += 1
+        found.append(ldr(_VECTOR, _X, 4 * (word + 1), "x"))
+    found += [*advance(_WEIGHTS, 4 * step), *advance(_X, 4 * dot.words)]
+    return [*found, _fill(_LOW, "x end"), alu("subs", _LOW, _LOW, _X), branch("ne.w", "2b")]
+
+
+def _finish(dot: DotProducts) -> list[Instruction]:
+    """Separate the rows, requantize, store."""
+    sums = _SUMS[: 2 * dot.pairs]
+    scalars, output = (_VECTOR, *_WORDS), _LOW
+    multiplier, addend, right = scalars
+    found: list[Instruction] = []
+    for low, raw in zip(sums[0::2], sums[1::2], strict=True):
+        found += [alu("sub", raw, raw, low), shift("lsl", low, low, 8)]
+    # The pointer to the scales goes where the vector's was.
+    found.append(_fill(_X, "scales"))
+    values = sums[: dot.channels]
+    for index, value in enumerate(values):
+        if index == 0 or dot.per_channel:
+            offset = index * _SCALE_BYTES
+            found += [ldr(register, _X, offset + 4 * word, "scales") for word, register in enumerate(scalars)]
+        found += [accumulate("smmla", value, value, multiplier, addend), shift("asr", value, value, right)]
+    found.append(_fill(output, "output"))
+    for index, value in enumerate(values):
+        found += [ssat(value, 8, value), store("strb", value, output, index, "output")]
+    found += [*advance(output, dot.channels), _spill(output, "output")]
+    if dot.per_channel:
+        found += [*advance(_X, dot.channels * _SCALE_BYTES), _spill(_X, "scales")]
+    found += [_fill(right, "groups"), alu("subs", right, right, 1), _spill(right, "groups")]
+    return [*found, branch("ne.w", "1b")]
+
+
+def _fill(register: str, slot: str) -> Instruction:
+    return ldr(register, "sp", 4 * _SLOTS.index(slot), f"stack {slot}")
+
+
+def _spill(register: str, slot: str) -> Instruction:
+    return store("str", register, "sp", 4 * _SLOTS.index(slot), f"stack {slot}")

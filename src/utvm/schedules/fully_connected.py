@@ -1,0 +1,179 @@
+"""Fully connected layers: the vector widened once, dot products with up to eight packed rows of weights at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from utvm.microkernels.assembly import supports
+from utvm.microkernels.conv import ChannelRanges, channel_ranges, pairable
+from utvm.microkernels.conv.clamp import clamp_bytes, clamp_operands
+from utvm.microkernels.conv.strips import widen_quads
+from utvm.microkernels.fully_connected import (
+    MOST_CHANNELS,
+    DotProducts,
+    dot_biases,
+    dot_cycles,
+    dot_scales,
+    dot_unit,
+    dot_weights,
+    scales_refusal,
+)
+from utvm.model.fixed_point import Int64Array
+from utvm.model.operator_types import FullyConnected
+from utvm.model.tensor import Array
+from utvm.operators.kernel import CKernel, CodeUnit, KernelArgument
+from utvm.schedules.schedule import Schedule
+from utvm.schedules.template import Site, Template
+
+_FULL_RANGE = (-128, 127)
+# Words of the vector per round, best first; a vector is filled up to whole rounds.
+_WORDS_A_ROUND = (16, 8, 4, 2)
+# Loads run ahead of the vector's end by a word.
+_AHEAD_BYTES = 4
+# Modelled on the Cortex-M7: cycles per widened element, and per call.
+_WIDEN_CYCLES = 0.6
+_CALL_CYCLES = 60
+
+
+class FullyConnectedDot(Template):
+    """Symmetric weights, requantization that rounds once, sums below 2**23."""
+
+    name = "fully_connected_dot"
+
+    def refusal(self, site: Site) -> str:
+        """Other operators, unknown or asymmetric weights, sums or scales out of range, cores without DSP."""
+        operator = site.operator
+        if not isinstance(operator, FullyConnected):
+            return f"{type(operator).__name__} is not fully connected"
+        if not supports(site.core):
+            return f"{site.core.name} has no DSP instructions that code is scheduled for"
+        _, weights, bias = site.inputs
+        if weights.data is None or bias.data is None:
+            return "weights and bias are not constants"
+        if operator.weights_zero_point != 0:
+            return f"the weights' zero point is {operator.weights_zero_point}, not 0"
+        ranges = _ranges(operator, weights.data, bias.data)
+        if not ranges.within(1 << 23).all():
+            return "a sum could reach 2**23"
+        units = weights.shape[0]
+        if not all(pairable(weights.data, ranges, low, low + 1) for low in range(0, units - 1, 2)):
+            return "a weight of -128 cannot be packed beside a negative one"
+        return scales_refusal(operator.requantization, operator.output_zero_point, ranges)
+
+    def estimated_cycles(self, site: Site, schedule: Schedule) -> float:
+        """Modelled cycles of the dot products, and a rate for widening."""
+        del schedule
+        return _plan(site).cycles(site)
+
+    def kernel(self, site: Site, schedule: Schedule) -> CKernel:
+        """Rows of the input one after another; per row, groups of eight outputs, then what is left."""
+        del schedule
+        return _kernel(site)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Dot products of `groups` groups of MOST_CHANNELS rows, then one of `rest` rows; `depth` is filled up."""
+
+    depth: int
+    words: int
+    groups: int
+    rest: int
+    per_channel: bool
+
+    def dots(self) -> list[tuple[DotProducts, int]]:
+        """What is called for a vector, and how many groups each does."""
+        found = []
+        if self.groups:
+            found.append((DotProducts(MOST_CHANNELS, self.words, self.per_channel), self.groups))
+        if self.rest:
+            found.append((DotProducts(self.rest, self.words, self.per_channel), 1))
+        return found
+
+    def cycles(self, site: Site) -> float:
+        """Per call."""
+        batch, depth = site.inputs[0].shape
+        rounds = self.depth // (2 * self.words)
+        per_row = sum(groups * dot_cycles(dot, site.core, rounds) for dot, groups in self.dots())
+        return batch * (per_row + depth * _WIDEN_CYCLES) + _CALL_CYCLES
+
+
+def _plan(site: Site) -> _Plan:
+    operator = site.operator
+    assert isinstance(operator, FullyConnected)
+    units, depth = site.inputs[1].shape
+    filled = {words: -(-depth // (2 * words)) * 2 * words for words in _WORDS_A_ROUND}
+    # A round costs about as much as one word of the vector.
+    words = min(_WORDS_A_ROUND, key=lambda count: (filled[count] * (count + 1) / count, -count))
+    groups, rest = divmod(units, MOST_CHANNELS)
+    return _Plan(filled[words], words, groups, rest, len(operator.requantization.multipliers) > 1)
+
+
+def _folded_bias(operator: FullyConnected, weights: Array, bias: Array) -> Int64Array:
+    sums = weights.astype(np.int64).sum(axis=1)
+    return np.asarray(bias.astype(np.int64) - operator.input_zero_point * sums, dtype=np.int64)
+
+
+def _ranges(operator: FullyConnected, weights: Array, bias: Array) -> ChannelRanges:
+    return channel_ranges(weights, _folded_bias(operator, weights, bias))
+
+
+def _kernel(site: Site) -> CKernel:
+    operator = site.operator
+    assert isinstance(operator, FullyConnected)
+    rows, weights, bias = site.inputs
+    output = site.outputs[0]
+    assert weights.data is not None and bias.data is not None
+    plan = _plan(site)
+    folded = _folded_bias(operator, weights.data, bias.data)
+    grouped = plan.groups * MOST_CHANNELS
+    parts = [slice(0, grouped), slice(grouped, None)]
+    sizes = [MOST_CHANNELS if plan.groups else 0, plan.rest]
+    constants: dict[str, Array] = {}
+    calls: list[str] = []
+    units: list[CodeUnit] = [widen_quads(site.core)]
+    batch, depth = rows.shape
+    whole = depth - depth % 4
+    scale_words = "scales"
+    calls.append(f"{units[0].name}(x, input, {whole // 4});")
+    calls += [f"x[{index}] = input[{index}];" for index in range(whole, depth)]
+    for (dot, groups), (part, size), suffix in zip(
+        plan.dots(), [pair for pair in zip(parts, sizes, strict=True) if pair[1]], ("", "_rest"), strict=False
+    ):
+        unit = dot_unit(dot, site.core)
+        units.append(unit)
+        constants[f"weights{suffix}"] = dot_weights(weights.data[part], plan.depth, size)
+        constants[f"biases{suffix}"] = dot_biases(folded[part], size)
+        place = part.start or 0
+        scales = f"{scale_words} + {3 * place}" if plan.per_channel and place else scale_words
+        target = f"output + {place}" if place else "output"
+        calls.append(
+            f"{unit.name}(x, weights{suffix}, biases{suffix}, {target}, {scales}, {2 * plan.depth}, {groups});"
+        )
+    constants["scales"] = dot_scales(operator.requantization, operator.output_zero_point)
+    if operator.clamp != _FULL_RANGE:
+        clamp = clamp_bytes(site.core)
+        units.append(clamp)
+        above, below = clamp_operands(operator.clamp)
+        calls.append(f"{clamp.name}(output, {weights.shape[0]}, {above}U, {below}U);")
+    if batch > 1:
+        calls += [f"input += {depth};", f"output += {weights.shape[0]};"]
+        calls = [f"for (int32_t row = 0; row < {batch}; ++row) {{", *(f"    {line}" for line in calls), "}"]
+    return CKernel(
+        stem="fully_connected_dot",
+        body="\n".join(calls),
+        types=("const int8_t", "int8_t", *("const int32_t" for _ in constants), "int16_t"),
+        arguments=(
+            KernelArgument("input", "tensor", rows.name),
+            KernelArgument("output", "tensor", output.name, written=True),
+            *(KernelArgument(name, "constant", data=data) for name, data in constants.items()),
+            KernelArgument("x", "scratch", size_bytes=2 * plan.depth + _AHEAD_BYTES),
+        ),
+        comments=(
+            f"{batch} row(s) of {depth}, {weights.shape[0]} outputs, {MOST_CHANNELS} at a time",
+            "weights of two outputs share a word",
+        ),
+        units=tuple(units),
+    )
