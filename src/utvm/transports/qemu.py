@@ -71,6 +71,13 @@ class QemuTransport(GdbTransport):
             known = ", ".join(self._core.usual)
             raise UsageError(f"{self.board.name} has no register {name!r}; it has {known}") from None
 
+    def _write(self, addr: int, data: bytes) -> None:
+        """QEMU takes writes to nowhere; where the board file knows of no memory, reads tell."""
+        if not any(region.contains(addr, len(data)) for region in self.board.regions):
+            for end in (addr, addr + len(data) - 1):
+                self._read(end, 1)
+        super()._write(addr, data)
+
     def _registers(self) -> dict[str, int]:
         return super()._registers() if self._fault is None else dict(self._fault.registers)
 

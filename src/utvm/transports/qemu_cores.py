@@ -96,7 +96,8 @@ class CortexM(QemuCore):
     _VECTORS = 16
     _FRAME = ("r0", "r1", "r2", "r3", "r12", "lr", "pc", "xpsr")
     _FRAME_BYTES, _FRAME_WITH_FPU_BYTES = 0x20, 0x68
-    _EXC_RETURN_NO_FPU, _XPSR_PADDED, _DEBUGEVT = 1 << 4, 1 << 9, 1 << 31
+    _EXC_RETURN_NO_FPU, _XPSR_PADDED = 1 << 4, 1 << 9
+    _HARD_FAULT, _BKPT_HIGH_BYTE = 3, b"\xbe"
     # r0: (address, value) pairs, ended by a zero. next: ldmia r0!, {r1, r2}; cmp r1, #0; beq end; str r2, [r1];
     # b next; end: dsb; isb; bx lr
     _STORE_STUB = bytes.fromhex("06c8 0029 01d0 0a60 fae7 bff34f8f bff36f8f 7047")
@@ -153,7 +154,7 @@ class CortexM(QemuCore):
         """The exception's name, and the registers from the frame that the core pushed."""
         number = registers["xpsr"] & 0x1FF
         name = ARM_EXCEPTIONS.get(number, f"exception {number}")
-        causes, cfsr, hfsr = list[str](), 0, 0
+        causes, cfsr = list[str](), 0
         if self.has_fault_status:
             cfsr, hfsr, mmfar, bfar = (
                 int.from_bytes(access.read(addr, 4), "little") for addr in (CFSR_ADDR, HFSR_ADDR, MMFAR_ADDR, BFAR_ADDR)
@@ -163,9 +164,16 @@ class CortexM(QemuCore):
         if before is None:
             text = "; ".join([name, *causes, "stack overflow?"])
             return StopReason(StopKind.FAULT, 0, SIGSEGV, {**registers, "pc": 0}, text)
-        if hfsr & self._DEBUGEVT:
+        if number == self._HARD_FAULT and cfsr == 0 and self._is_breakpoint(access, before["pc"]):
             return StopReason(StopKind.BREAKPOINT, before["pc"], SIGTRAP, before)
         return StopReason(StopKind.FAULT, before["pc"], SIGSEGV, before, "; ".join([name, *causes]))
+
+    def _is_breakpoint(self, access: Access, pc: int) -> bool:
+        """Whether the instruction is BKPT, which escalates to a HardFault that QEMU does not mark as such."""
+        try:
+            return access.read(pc + 1, 1) == self._BKPT_HIGH_BYTE
+        except TransportError:
+            return False
 
     def _before(self, access: Access, registers: Mapping[str, int]) -> dict[str, int] | None:
         """Registers as the exception found them, from the frame on the stack; None if there is none."""
