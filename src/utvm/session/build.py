@@ -8,7 +8,9 @@ from importlib import resources
 from pathlib import Path
 
 from utvm.errors import UsageError
-from utvm.session.objects import ObjectFile, read_object
+from utvm.session.memory import Hole
+from utvm.session.objects import KINDS, ObjectFile, read_object
+from utvm.session.placed_script import placed_script
 from utvm.session.signatures import Signature, read_signatures
 from utvm.session.target import Target
 from utvm.session.wrappers import SUFFIX, can_wrap, wrapper_source
@@ -17,6 +19,7 @@ from utvm.toolchain import CompileJob, Compiler
 Source = str | Path
 """C text, or the path of a C or assembly file. A string with a semicolon, brace or line break is C text."""
 
+_ANYWHERE_ADDR, _ANYWHERE_BYTES = 0x4000_0000, 1 << 28
 _C_TEXT = frozenset(";{\n")
 
 
@@ -69,9 +72,7 @@ class ModuleBuilder:
             _as_file(source, folder / f"{name}{f'_{index}' if index else ''}.c") for index, source in enumerate(sources)
         ]
         objects = self._compile(paths, folder, tuple(include_dirs), tuple(flags))
-        known: dict[str, Signature] = {}
-        for item in objects:
-            known |= read_signatures(item.path)
+        known = self._signatures(objects, folder)
         for function, prototype in (signatures or {}).items():
             known[function] = self._declared(function, prototype, folder, tuple(include_dirs))
         functions = list(dict.fromkeys(function for item in objects for function in item.functions))
@@ -114,11 +115,29 @@ class ModuleBuilder:
             ]
             return [read_object(path) for path in self._compiler.compile_all(jobs)]
 
+    def _signatures(self, objects: Sequence[ObjectFile], folder: Path) -> dict[str, Signature]:
+        known: dict[str, Signature] = {}
+        for item in objects:
+            found = read_signatures(item.path)
+            if found is None:
+                found = read_signatures(self._linked_anywhere(item, folder))
+            known |= found or {}
+        return known
+
+    def _linked_anywhere(self, item: ObjectFile, folder: Path) -> Path:
+        """The object linked for its debugging information only, all that it lacks at some address."""
+        holes = dict.fromkeys(KINDS, Hole(_ANYWHERE_ADDR, _ANYWHERE_BYTES, "anywhere"))
+        script = folder / f"{item.path.stem}.ld"
+        symbols = dict.fromkeys(sorted(item.undefined), _ANYWHERE_ADDR)
+        script.write_text(placed_script(holes, symbols, item.functions), encoding="utf-8")
+        output = folder / f"{item.path.stem}.elf"
+        return self._compiler.link([item.path], output, script, extra_flags=self._target.link_flags)
+
     def _declared(self, function: str, prototype: str, folder: Path, include_dirs: tuple[Path, ...]) -> Signature:
         """A prototype's signature: of a function with that prototype, compiled and never linked."""
         body = f"#include <stdint.h>\n{prototype.strip().rstrip(';')} {{ for (;;) {{ }} }}\n"
         probe = _as_file(body, folder / f"{function}_signature.c")
-        found = read_signatures(self._compile([probe], folder, include_dirs, ("-w",))[0].path)
+        found = self._signatures(self._compile([probe], folder, include_dirs, ("-w",)), folder)
         if function not in found:
             raise UsageError(f"the prototype {prototype!r} does not declare {function}")
         return found[function]

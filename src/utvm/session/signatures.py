@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from elftools.common.exceptions import DWARFError, ELFError
+from elftools.common.exceptions import DWARFError, ELFError, ELFRelocationError
 from elftools.elf.elffile import ELFFile
 
 from utvm.errors import ToolchainError
@@ -76,8 +76,11 @@ class Signature:
         return f"{self.result.text if self.result else 'void'} {self.name}({listed or 'void'})"
 
 
-def read_signatures(path: Path) -> dict[str, Signature]:
-    """Signatures of the global functions that an object file defines; empty without debugging information."""
+def read_signatures(path: Path) -> dict[str, Signature] | None:
+    """Signatures of the global functions that an ELF file defines; empty without debugging information.
+
+    None if it is an object whose relocations are not understood: link it and read the result.
+    """
     try:
         with path.open("rb") as stream:
             elf = ELFFile(stream)
@@ -91,6 +94,8 @@ def read_signatures(path: Path) -> dict[str, Signature]:
                         if signature is not None:
                             found[signature.name] = signature
             return found
+    except ELFRelocationError:
+        return None
     except OSError as error:
         raise ToolchainError(f"{path}: cannot be read: {error}") from error
     except (ELFError, DWARFError, KeyError, ValueError) as error:
