@@ -13,6 +13,8 @@ TOOLS = {
     "arm_gcc": ("arm-none-eabi-gcc",),
     "gdb": ("gdb-multiarch",),
     "openocd": ("openocd",),
+    "cmake": ("cmake",),
+    "chromium": ("chromium",),
     "qemu": ("qemu-system-arm", "qemu-system-riscv32"),
 }
 
