@@ -69,7 +69,9 @@ class Compiler:
         command = [*self.command, *flags, *(f"-I{directory}" for directory in directories), *maps]
         what = f"compile {source.name}"
 
-        preprocessed = run_tool([*command, "-E", source.name], what, cwd=source.parent)
+        # zig's options for its assembler stay unused where assembly is only preprocessed.
+        unused = ["-Wno-unused-command-line-argument"] if self.kind == "zig" and source.suffix == ".S" else []
+        preprocessed = run_tool([*command, *unused, "-E", source.name], what, cwd=source.parent)
         for directory in reversed(hidden):
             preprocessed = preprocessed.replace(directory, ".")
         key = content_key("object", self.kind, self.version, *self.command, *flags, source.name, preprocessed)
