@@ -110,6 +110,20 @@ def test_m0plus_costs_are_fixed() -> None:
     assert cycles_each((0xBC07,), "cortex-m0plus") == 4  # pop {r0-r2}
 
 
+def test_a_profile_adds_up_to_the_counter() -> None:
+    loop = program((*COUNT_DOWN, *NOP))
+    cycles = loop.run(r0=200)
+    blocks = list(loop.timing.blocks())
+    assert sum(block.cycles for block in blocks) == cycles
+    busiest = max(blocks, key=lambda block: block.runs)
+    assert (busiest.runs, busiest.instructions, busiest.mispredictions) == (200, 2, 2)
+    assert busiest.branch_cycles == 2 * 8
+    slots = sum(sum(block.lost_slots.values()) + block.runs * block.instructions for block in blocks)
+    assert 2 * cycles - 1 <= slots <= 2 * cycles, "every slot but the last is used or accounted for"
+    loop.timing.forget()
+    assert list(loop.timing.blocks()) == []
+
+
 def test_one_cycle_counts_instructions() -> None:
     from utvm.boards import load_board
 

@@ -73,8 +73,10 @@ uint64_t vt_block_cycles(void *user, vb_block *block, const vb_block *previous) 
     }
     path->runs++;
     model->current = path;
-    if (before)
+    if (before) {
         before->record->branch_cycles += path->entry_cycles;
+        before->record->branch_slots += path->lost[VT_LOST_BRANCH];
+    }
     return path->cycles + fetch_cycles(model, record, entry);
 }
 

@@ -107,6 +107,7 @@ struct vt_record {
     uint32_t last_run;
     uint64_t mispredictions;
     uint64_t branch_cycles; /* spent at the entry of whatever follows */
+    uint64_t branch_slots;  /* lost there */
     uint64_t fetch_cycles;
     uint64_t data_cycles;
     vt_sums past; /* of paths that were forgotten */

@@ -26,5 +26,6 @@ int vt_profile(const vt_model *model, uint32_t index, vt_block_profile *out) {
         for (int cause = 0; cause < VT_CAUSES; cause++)
             out->lost[cause] += path->runs * path->lost[cause];
     }
+    out->lost[VT_LOST_BRANCH] = record->branch_slots;
     return 1;
 }
