@@ -7,6 +7,7 @@
 
 typedef enum { VT_RULES_M7, VT_RULES_M4, VT_RULES_M33, VT_RULES_M0PLUS, VT_RULE_SETS } vt_rule_set;
 
+/* clang-format off: one rule a line */
 #define VT_M7_RULES(RULE)                                                                                    \
     RULE(M7_DUAL_ISSUE, "dual-issue")                                                                        \
     RULE(M7_MAC_LOAD, "mac-load-pairing")                                                                    \
@@ -36,12 +37,18 @@ typedef enum { VT_RULES_M7, VT_RULES_M4, VT_RULES_M33, VT_RULES_M0PLUS, VT_RULE_
     RULE(M7_UNALIGNED, "unaligned-load")                                                                     \
     RULE(M7_SUBWORD_STORE, "subword-store-drain")                                                            \
     RULE(M7_STORE_BUFFER, "store-buffer")                                                                    \
-    RULE(M7_TAKEN, "taken-branch") RULE(M7_FETCH, "fetch-alignment") RULE(M7_MISPREDICT, "mispredict")       \
-        RULE(M7_MISPREDICT_EARLY, "mispredict-early-flags") RULE(M7_EARLY_FLAGS, "early-flags-distance")     \
-            RULE(M7_LOOP_EXITS, "loop-exit-prediction") RULE(M7_FP_RESULT, "fp-result")                      \
-                RULE(M7_FP_FUSED_RESULT, "fp-fused-result") RULE(M7_FP_BUSY, "fp-accumulate-busy")           \
-                    RULE(M7_FP_DIVIDE, "fp-divide") RULE(M7_FP_ROOT, "fp-square-root")                       \
-                        RULE(M7_BARRIER, "barrier")
+    RULE(M7_TAKEN, "taken-branch")                                                                           \
+    RULE(M7_FETCH, "fetch-alignment")                                                                        \
+    RULE(M7_MISPREDICT, "mispredict")                                                                        \
+    RULE(M7_MISPREDICT_EARLY, "mispredict-early-flags")                                                      \
+    RULE(M7_EARLY_FLAGS, "early-flags-distance")                                                             \
+    RULE(M7_LOOP_EXITS, "loop-exit-prediction")                                                              \
+    RULE(M7_FP_RESULT, "fp-result")                                                                          \
+    RULE(M7_FP_FUSED_RESULT, "fp-fused-result")                                                              \
+    RULE(M7_FP_BUSY, "fp-accumulate-busy")                                                                   \
+    RULE(M7_FP_DIVIDE, "fp-divide")                                                                          \
+    RULE(M7_FP_ROOT, "fp-square-root")                                                                       \
+    RULE(M7_BARRIER, "barrier")
 
 #define VT_M4_RULES(RULE)                                                                                    \
     RULE(M4_MULTIPLY, "multiply")                                                                            \
@@ -101,6 +108,8 @@ typedef enum { VT_RULES_M7, VT_RULES_M4, VT_RULES_M33, VT_RULES_M0PLUS, VT_RULE_
     RULE(M0_RETURN, "pop-pc")                                                                                \
     RULE(M0_BARRIER, "barrier")                                                                              \
     RULE(M0_SYSTEM, "system-register")
+
+/* clang-format on */
 
 #define VT_RULE_ENUM(symbol, name) VT_##symbol,
 enum { VT_M7_RULES(VT_RULE_ENUM) VT_M7_RULE_COUNT };
