@@ -101,14 +101,15 @@ def test_a_file_is_loaded_dumped_and_verified_by_openocd_itself(board: OpenOcdVi
     data = random.Random(1).randbytes(0x4_0000)
     image, dump = tmp_path / "image.bin", tmp_path / "dump.bin"
     image.write_bytes(data)
-    board.command(f"load_image {image} {SRAM1:#x} bin")
-    board.command(f"dump_image {dump} {SRAM1:#x} {len(data)}")
+    board.command(f"load_image {image} {SRAM1:#x} bin", timeout_s=60)
+    board.command(f"dump_image {dump} {SRAM1:#x} {len(data)}", timeout_s=60)
     assert dump.read_bytes() == data
     # Its checksum algorithm runs on the core, from the work area in DTCM.
-    assert f"verified {len(data)} bytes" in board.command(f"verify_image {image} {SRAM1:#x} bin")
+    verify = f"verify_image {image} {SRAM1:#x} bin"
+    assert f"verified {len(data)} bytes" in board.command(verify, timeout_s=60)
     board.write(SRAM1 + 7777, b"wrong")
     with pytest.raises(TransportError, match="checksum mismatch"):
-        board.command(f"verify_image {image} {SRAM1:#x} bin")
+        board.command(verify, timeout_s=60)
 
 
 def test_memory_is_read_and_written_while_the_core_runs(board: OpenOcdVirtualTransport) -> None:

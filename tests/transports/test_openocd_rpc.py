@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from utvm.errors import TransportError, TransportTimeout
+from utvm.transports import StopKind
 from utvm.transports.openocd import OpenOcdTransport
 from utvm.transports.openocd_errors import describe_failure
 from utvm.transports.openocd_rpc import OpenOcdRpc, TclResult
@@ -145,6 +146,22 @@ def test_memory_replies_that_make_no_sense(reply: bytes, message: str) -> None:
         assert not board.capabilities.flash
         with pytest.raises(TransportError, match=message):
             board.read(0x2000_0000, 4)
+
+
+def test_a_fault_of_a_core_without_status_registers_is_known_by_its_handler() -> None:
+    replies = [
+        b"0 \x1a",  # set_reg
+        b"0 \x1a",  # clearing the fault status
+        b"0 \x1a",  # resume
+        b"0 \x1a",  # wait_halt
+        b"0 pc 0x08000200 sp 0x20000f00 lr 0xfffffff9 xPSR 0x01000003 psp 0x0\x1a",
+        b"0 0x0 0x0 0x0 0x0 0x0\x1a",
+        b"0 0x1 0x2 0x3 0x4 0xc 0x801 0x20000124 0x1000000\x1a",
+    ]
+    with server(*prepared(*replies)) as port, OpenOcdTransport("127.0.0.1", port, timeout_s=0.5) as board:
+        stop = board.execute(0x2000_0101, 1.0)
+    assert (stop.kind, stop.pc) == (StopKind.FAULT, 0x2000_0124)
+    assert (stop.registers["sp"], stop.registers["r3"]) == (0x2000_0F20, 4)
 
 
 def test_register_replies_that_make_no_sense() -> None:

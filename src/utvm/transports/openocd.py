@@ -221,8 +221,8 @@ class OpenOcdTransport(Transport):
             return StopReason(StopKind.BREAKPOINT, pc, SIGTRAP, registers)
         words = memoryview(self._read(CFSR_ADDR, BFAR_ADDR + 4 - CFSR_ADDR)).cast("I")
         causes = decode_fault(words[0], words[(HFSR_ADDR - CFSR_ADDR) // 4], bfar=words[-1], mmfar=words[-2])
-        if causes:
-            self._note_culprit(registers)
+        self._note_culprit(registers)
+        if causes or self._before_fault:  # an Armv6-M core has no status registers, only the handler it is in
             registers |= self._before_fault
             return StopReason(StopKind.FAULT, registers["pc"], SIGSEGV, registers, "; ".join(causes))
         if self._is_breakpoint_instruction(pc):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from utvm.errors import TransportError
 
 WORD_BYTES = 4
-CHUNK_BYTES = 0x8000  # of one command; OpenOCD takes at most 64 Ki numbers
+CHUNK_BYTES = 0x2000  # of one command: short enough for its time-out on a busy machine
 HEX_RECORD_BYTES = 32
 FLASH_UNIT_BYTES = 32  # the largest unit among STM32 flash memories
 _FORMATS = {1: "B", 2: "H", 4: "I"}

@@ -136,7 +136,7 @@ class Engine:
             )
 
     def set_programs_flash(self, programs_flash: bool) -> None:
-        """Whether a store into flash clears bits there, instead of faulting."""
+        """Whether a store into flash is carried out, instead of faulting."""
         self._native.vb_set_programs_flash(self._core, int(programs_flash))
 
     @property

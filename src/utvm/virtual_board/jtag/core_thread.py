@@ -59,9 +59,11 @@ class CoreThread:
         self._pausing, self._paused_by_request = True, False
         self.halt()
         self._pausing = False
-        yield
-        if self._paused_by_request:
-            self.start()
+        try:
+            yield
+        finally:
+            if self._paused_by_request:
+                self.start()
 
     def _work(self) -> None:
         while True:

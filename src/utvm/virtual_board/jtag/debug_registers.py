@@ -105,15 +105,14 @@ class DebugRegisters:
         self._machine.detach()
 
     def reset(self) -> None:
-        """A system reset, by AIRCR or the pin; then the core runs unless the debugger wants it halted."""
-        wanted = self._control
+        """A system reset, by AIRCR or the pin: then the core runs, unless the debugger catches the reset vector."""
         self._core.halt()
-        self._control = wanted  # this halt was not the debugger's
         self._machine.reset()
         self._was_reset, self._is_locked_up = True, False
+        self._control &= C_DEBUGEN
         if self._machine.control.registers[scs.DEMCR] & VC_CORERESET and self._control & C_DEBUGEN:
             self._halted(DFSR_VCATCH)
-        elif not self._control & C_HALT:
+        else:
             self._core.start()
 
     def _read_debug_state(self) -> int:

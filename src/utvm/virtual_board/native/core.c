@@ -26,27 +26,14 @@ static void on_exception(uc_engine *uc, uint32_t number, void *user) {
     core->api.emu_stop(uc);
 }
 
-static bool program_flash(const vb_core *core, uint32_t addr, uint32_t size_bytes, uint64_t value) {
-    for (uint32_t i = 0; i < core->region_count; i++) {
-        const vb_region *region = &core->regions[i];
-        uint32_t offset = addr - region->base_addr;
-        if (offset >= region->size_bytes || size_bytes > region->size_bytes - offset)
-            continue;
-        for (uint32_t byte = 0; byte < size_bytes; byte++)
-            region->host[offset + byte] &= (uint8_t)(value >> (8 * byte));
-        return true;
-    }
-    return false;
-}
-
 static bool on_failed_access(uc_engine *uc, int type, uint64_t addr, int size_bytes, int64_t value,
                              void *user) {
+    (void)value;
     vb_core *core = user;
     if (core->stop)
         return false;
-    if (type == UC_MEM_WRITE_PROT && core->programs_flash &&
-        program_flash(core, (uint32_t)addr, (uint32_t)size_bytes, (uint64_t)value))
-        return true; /* Unicorn drops the store itself: the memory is read-only to it */
+    if (type == UC_MEM_WRITE_PROT && core->programs_flash)
+        return true; /* only flash is protected; Unicorn carries the store out */
     core->stop = VB_STOP_MEMORY;
     core->fault_type = type;
     core->fault_addr = (uint32_t)addr;

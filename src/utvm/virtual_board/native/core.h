@@ -194,7 +194,7 @@ struct vb_core {
     vb_watchpoint watchpoints[VB_MAX_WATCHPOINTS];
     vb_window windows[VB_MAX_WINDOWS];
     uint32_t window_count;
-    volatile int32_t programs_flash; /* a store into flash clears bits instead of failing */
+    volatile int32_t programs_flash; /* a store into flash is carried out instead of failing */
     vb_block blocks[VB_BLOCK_SLOTS];
 };
 
