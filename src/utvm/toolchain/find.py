@@ -19,13 +19,14 @@ GCC_PREFIX_VARIABLE = "UTVM_GCC_PREFIX"
 """Environment variable that replaces the board file's gcc_prefix, e.g. /opt/gcc-arm/bin/arm-none-eabi-."""
 
 # Without these zig keeps unwind tables in flash, takes a register and two instructions of every function for a frame
-# pointer, and traps on harmless arithmetic.
+# pointer, traps on harmless arithmetic, and calls its own assembler flags unused when it preprocesses assembly.
 ZIG_FLAGS = (
     "-fno-unwind-tables",
     "-fno-asynchronous-unwind-tables",
     "-fno-exceptions",
     "-fomit-frame-pointer",
     "-fno-sanitize=all",
+    "-Wno-unused-command-line-argument",
 )
 
 
