@@ -10,7 +10,6 @@ from unicorn import unicorn_const as uc_const
 from utvm.boards import Board
 from utvm.virtual_board import faults
 from utvm.virtual_board import system_control as scs
-from utvm.virtual_board.chip import chip_of
 from utvm.virtual_board.console import Console
 from utvm.virtual_board.cycles_kind import cycles_kind
 from utvm.virtual_board.engine import PERIPHERAL_BUS_ADDR, PERIPHERAL_BUS_BYTES, Engine, EngineStop, Stop, Trap
@@ -18,6 +17,7 @@ from utvm.virtual_board.exceptions import BUS_FAULT, CFSR_UNSTKERR, HARD_FAULT, 
 from utvm.virtual_board.faults import Fault, fault_of
 from utvm.virtual_board.memory import Memory, MemoryFault
 from utvm.virtual_board.nvic import FIRST_INTERRUPT
+from utvm.virtual_board.peripherals import chip_of
 from utvm.virtual_board.profile import Profiler
 from utvm.virtual_board.semihosting import BKPT_SEMIHOSTING, Semihosting, SemihostingExit
 from utvm.virtual_board.system_control import SystemControl
@@ -54,10 +54,11 @@ class Machine:
         self.console = Console()
         self._semihosting = Semihosting(self.memory, self.console, self)
         self._under_gdb = False
-        self.chip = chip_of(board, self.memory)
+        self.chip = chip_of(board, self.memory, self.console)
         for base_addr, size_bytes in self.chip.windows:
             self.engine.map_registers(base_addr, size_bytes)
-        self.control = SystemControl(board.core, board.region(board.placement.code).base_addr, self)
+        vector_table_addr = board.region(board.placement.code).base_addr
+        self.control = SystemControl(board.core, vector_table_addr, self, self.chip.interrupts)
         self.exceptions = ExceptionModel(board.core.name, self.engine, self.memory, self.control)
         self._breakpoints: set[int] = set()
         self._exits: set[int] = set()
@@ -380,11 +381,13 @@ class Machine:
 
     def _take_fault(self, fault: Fault) -> StopEvent | None:
         registers, pc = self.control.registers, self.engine.read("pc")
+        is_peripheral = fault.addr is not None and 0x4000_0000 <= fault.addr < 0x6000_0000
         if self.control.is_mainline:
             registers[scs.CFSR] |= fault.status
             if fault.addr is not None:
                 registers[scs.BFAR] = fault.addr
         text = f"{fault.text} at pc {pc:#010x}"
+        text += f": no peripheral of the {self.board.chip} is modelled there" if is_peripheral else ""
         try:
             number = self.exceptions.escalated(fault.number)
             caught = fault.catch | (faults.VC_HARDERR if number == HARD_FAULT else 0)
