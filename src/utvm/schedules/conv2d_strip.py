@@ -40,7 +40,7 @@ from utvm.schedules.template import Site, Template
 
 # A strip may be this share of the activations it serves, and never needs more than this many bytes.
 _STRIP_SHARE = 4
-_LARGEST_STRIP_BYTES = 16 * 1024
+_LARGEST_STRIP_BYTES = 6 * 1024
 _LEAST_FLAT_PIXELS = 16
 
 # Beside the tiles: per call of one, per element widened in order or in quads.
@@ -163,12 +163,12 @@ def _analyse(site: Site) -> _Analysis:
     # Settled channels need no weights, and must not keep others from sharing a word with them.
     active = np.where(settled[:, np.newaxis], np.int8(0), taps)
     active_ranges = channel_ranges(active, np.where(settled, 0, bias))
-    if not reason and not all(pairable(active, active_ranges, low, high) for low, high in pairs):
-        reason = "two channels' weights or accumulators are too large to share a word"
     if not reason:
         layout = _sized(geometry, _strip_choices(site, geometry)[0])
         sizes = {size for widest in widest_tile(site.core) for size in _tiles(layout, widest, rounding)}
         reason = next((text for size in sorted(sizes) if (text := layout.tile(size, rounding).refusal())), "")
+    if not reason and not all(pairable(active, active_ranges, low, high) for low, high in pairs):
+        reason = "two channels' weights or accumulators are too large to share a word"
     return _Analysis(reason, geometry, active.reshape(weights.shape), bias, ranges, rounding, pairs)
 
 

@@ -23,8 +23,8 @@ def strip_body(
     if clamp is not None:
         geometry = layout.geometry
         count = geometry.batch * geometry.out_height * geometry.out_width * geometry.out_channels
-        above, below = clamp_operands(operator.clamp)
-        lines.append(f"{clamp.name}(output, {count}, {above:#010x}u, {below:#010x}u);")
+        greatest, least = clamp_operands(operator.clamp)
+        lines.append(f"{clamp.name}(output, {count}, {greatest:#010x}u, {least:#010x}u);")
     return "\n".join(lines)
 
 

@@ -32,6 +32,8 @@ class Use(Enum):
 
 
 FLAGS = "flags"
+GE = "GE"
+"""What SIMD comparisons leave for SEL."""
 
 LOADS = frozenset({Kind.LOAD, Kind.LOAD_SUBWORD})
 MEMORY = LOADS | {Kind.STORE}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from utvm.microkernels.assembly.instruction import FLAGS, Instruction, Kind, Use
+from utvm.microkernels.assembly.instruction import FLAGS, GE, Instruction, Kind, Use
 
 _LATE, _EARLY, _FACTOR = Use.LATE, Use.EARLY, Use.MULTIPLICAND
 _LARGEST_OFFSET = 4095
@@ -142,6 +142,16 @@ def parallel(mnemonic: str, rd: str, rn: str, rm: str) -> Instruction:
     """A SIMD sum or difference: sadd16, ssub8, qadd8, uadd16, ... ; the saturating ones take longer."""
     kind = Kind.SATURATE if mnemonic.startswith(("q", "uq")) else Kind.BITFIELD
     return Instruction(f"{mnemonic} {rd}, {rn}, {rm}", kind, ((rn, _LATE), (rm, _LATE)), (rd,))
+
+
+def compare_bytes(rd: str, rn: str, rm: str) -> Instruction:
+    """Note for `select_bytes` which signed bytes of rn are at least those of rm (SSUB8); rd gets the differences."""
+    return Instruction(f"ssub8 {rd}, {rn}, {rm}", Kind.BITFIELD, ((rn, _LATE), (rm, _LATE)), (rd, GE))
+
+
+def select_bytes(rd: str, rn: str, rm: str) -> Instruction:
+    """Bytes of rn where the comparison held, of rm elsewhere (SEL)."""
+    return Instruction(f"sel {rd}, {rn}, {rm}", Kind.BITFIELD, ((rn, _LATE), (rm, _LATE), (GE, _LATE)), (rd,))
 
 
 def ssat(rd: str, bits: int, rn: str, mnemonic: str = "ssat") -> Instruction:

@@ -47,7 +47,7 @@ def clamp_bytes(core: Core) -> CodeUnit:
         )
     ]
     byte = [load_subword("ldrsb", "r4", "r0", 0, "bytes"), *limited("r4", "r6"), store("strb", "r4", "r0", 0, "bytes")]
-    function.block([*constant("r12", 0x80808080), alu("subs", "r1", "r1", 8), branch("lt", "2f")])
+    function.block([alu("subs", "r1", "r1", 8), branch("lt", "2f")])
     function.label(1)
     function.block([*words, *advance("r0", 8), alu("subs", "r1", "r1", 8), branch("ge", "1b")], loop=True)
     function.label(2, align_bytes=1)
