@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from utvm.errors import ScheduleError
+from utvm.schedules.add import AddLinear
 from utvm.schedules.conv2d_strip import Conv2DStrip
 from utvm.schedules.depthwise import DepthwisePlanes
 from utvm.schedules.fully_connected import FullyConnectedDot
 from utvm.schedules.portable import Portable
 from utvm.schedules.template import Template
 
-TEMPLATES: tuple[Template, ...] = (Portable(), Conv2DStrip(), DepthwisePlanes(), FullyConnectedDot())
+TEMPLATES: tuple[Template, ...] = (Portable(), Conv2DStrip(), DepthwisePlanes(), FullyConnectedDot(), AddLinear())
 
 
 def template_named(name: str) -> Template:

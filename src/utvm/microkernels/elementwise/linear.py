@@ -1,0 +1,122 @@
+"""A function of two bytes as saturate((p * a + q * b + constant) >> shift), where integers exist that make it exact.
+
+A quantized sum rounds its scaled inputs, their sum and the result, at some twenty bits below the output's last. The
+linear form rounds once, so it is compared with the truth for all 65,536 pairs of bytes, which also bounds the constant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+
+import numpy as np
+
+from utvm.boards import Core
+from utvm.microkernels.assembly import TUNINGS, AssemblyFunction, Instruction, Kind, Use
+from utvm.microkernels.assembly.operations import accumulate, advance, alu, branch, load_subword, store
+from utvm.model.fixed_point import INT32_MAX, INT32_MIN
+from utvm.model.tensor import Array
+from utvm.operators.kernel import CodeUnit
+
+BYTES = np.arange(-128, 128, dtype=np.int64)
+
+_UNBOUNDED = 1 << 62
+_MOST_SHIFT = 31
+_ELEMENTS_A_ROUND = 4
+_VALUES = (("r7", "r8"), ("r9", "r10"), ("r11", "r12"))
+
+
+@dataclass(frozen=True)
+class LinearForm:
+    """p, q, constant and shift; the shifted sum is saturated to int8, then limited to `clamp`."""
+
+    p: int
+    q: int
+    constant: int
+    shift: int
+    clamp: tuple[int, int]
+
+    def apply(self, a: Array, b: Array) -> Array:
+        """The meaning: int8 of int8 arrays."""
+        total = (self.p * a.astype(np.int64) + self.q * b.astype(np.int64) + self.constant) >> self.shift
+        return np.asarray(np.clip(np.clip(total, -128, 127), *self.clamp), dtype=np.int8)
+
+
+def linear_form(truth: Array, p: float, q: float, clamp: tuple[int, int]) -> LinearForm | None:
+    """The form equal to `truth` [a + 128, b + 128] (int8, limited to `clamp`), if there is one near these factors."""
+    wanted = truth.astype(np.int64)
+    # Room for the inputs' products and for the output's bits, whichever is more.
+    reach = max(256.0, 128 * (abs(p) + abs(q)) + 256)
+    shift = min(_MOST_SHIFT, 30 - int(np.ceil(np.log2(reach))))
+    if shift < 1:
+        return None
+    nearest = round(p * (1 << shift)), round(q * (1 << shift))
+    for offset_p, offset_q in sorted(product((-1, 0, 1), repeat=2), key=lambda pair: abs(pair[0]) + abs(pair[1])):
+        factors = nearest[0] + offset_p, nearest[1] + offset_q
+        constant = _constant(wanted, *factors, shift, clamp)
+        if constant is not None:
+            return LinearForm(*factors, constant, shift, clamp)
+    return None
+
+
+def _constant(wanted: Array, p: int, q: int, shift: int, clamp: tuple[int, int]) -> int | None:
+    """A constant that makes every pair right; None where there is none that keeps sums in int32."""
+    products = p * BYTES[:, np.newaxis] + q * BYTES[np.newaxis, :]
+    least, greatest = clamp
+    above = (wanted << shift) - products
+    below = above + (1 << shift) - 1
+    low = int(above[wanted > least].max(initial=-_UNBOUNDED))
+    high = int(below[wanted < greatest].min(initial=_UNBOUNDED))
+    if low > high:
+        return None
+    # Within the bounds; where one is open (an output always at its limit), close to the other.
+    half = 1 << (shift - 1)
+    if high == _UNBOUNDED:
+        constant = low + half
+    elif low == -_UNBOUNDED:
+        constant = high - half
+    else:
+        constant = (low + high) // 2
+    ends = (constant, constant + int(products.min()), constant + int(products.max()))
+    return constant if min(ends) >= INT32_MIN and max(ends) <= INT32_MAX else None
+
+
+@lru_cache(maxsize=64)
+def linear_unit(shift: int, core: Core) -> CodeUnit:
+    """`void f(const int8_t *a, const int8_t *b, int8_t *output, int32_t count, int32_t p, int32_t q,
+    int32_t constant)`, without the clamp. The output may be one of the inputs.
+    """
+    name = f"utvm_linear_s8_s8_s8_shift{shift}_{TUNINGS[core.name]}"
+    prototype = (
+        f"void {name}(const int8_t *a, const int8_t *b, int8_t *output, int32_t count,\n"
+        f"    int32_t p, int32_t q, int32_t constant)"
+    )
+    function = AssemblyFunction(name, prototype, core)
+
+    def elements(count: int) -> list[Instruction]:
+        found: list[Instruction] = []
+        for index in range(count):
+            a, b = _VALUES[index % len(_VALUES)]
+            found += [load_subword("ldrsb", a, "r0", index, "a"), load_subword("ldrsb", b, "r1", index, "b")]
+            found += [accumulate("mla", a, a, "r4", "r6"), accumulate("mla", a, b, "r5", a)]
+            found.append(_saturate_shifted(a, shift))
+            found.append(store("strb", a, "r2", index, "output"))
+        return [*found, *advance("r0", count), *advance("r1", count), *advance("r2", count)]
+
+    arguments = [function.stack_argument(register, 4 + index) for index, register in enumerate(("r4", "r5", "r6"))]
+    function.block([*arguments, alu("subs", "r3", "r3", _ELEMENTS_A_ROUND), branch("lt", "2f")])
+    function.label(1)
+    counted = alu("subs", "r3", "r3", _ELEMENTS_A_ROUND)
+    function.block([*elements(_ELEMENTS_A_ROUND), counted, branch("ge", "1b")], loop=True)
+    function.label(2, align_bytes=1)
+    function.block([alu("adds", "r3", "r3", _ELEMENTS_A_ROUND), branch("eq", "4f")])
+    function.label(3, align_bytes=1)
+    function.block([*elements(1), alu("subs", "r3", "r3", 1), branch("ne", "3b")], loop=True)
+    function.label(4, align_bytes=1)
+    return function.unit()
+
+
+def _saturate_shifted(register: str, amount: int) -> Instruction:
+    text = f"ssat {register}, #8, {register}, asr #{amount}"
+    return Instruction(text, Kind.SATURATE, ((register, Use.EARLY),), (register,), shifts=True)
