@@ -101,12 +101,16 @@ static bool same_base(const vt_sum *a, const vt_sum *b) {
            a->second_shift == b->second_shift && ((a->constant - b->constant) & 3) == 0;
 }
 
-static void add_phase(vt_record *record, uint8_t reg) {
-    for (uint32_t i = 0; i < record->phase_count; i++)
-        if (record->phase_registers[i] == reg)
-            return;
-    if (reg != VT_NO_REGISTER && record->phase_count < VT_MAX_PHASES)
-        record->phase_registers[record->phase_count++] = reg;
+static void add_phase(vt_record *record, uint8_t reg, uint8_t mask) {
+    uint32_t i = 0;
+    while (i < record->phase_count && record->phase_registers[i] != reg)
+        i++;
+    if (reg == VT_NO_REGISTER || i == VT_MAX_PHASES)
+        return;
+    if (i == record->phase_count)
+        record->phase_count++;
+    record->phase_registers[i] = reg;
+    record->phase_masks[i] |= mask;
 }
 
 /* Which registers' low bits the time of this block depends on. */
@@ -124,8 +128,8 @@ static void choose_phases(vt_record *record, bool pairs) {
             record->guesses |= !sum->known;
         }
         if (needed && sum->known) {
-            add_phase(record, sum->first);
-            add_phase(record, sum->second);
+            add_phase(record, sum->first, 7);
+            add_phase(record, sum->second, (uint8_t)(7 >> sum->second_shift));
         }
     }
 }
@@ -174,7 +178,7 @@ uint32_t vt_phases(vt_model *model, vt_record *record) {
         uint32_t value = 0, reg = record->phase_registers[i];
         int id = reg < 13 ? UC_ARM_REG_R0 + (int)reg : reg == VT_SP ? VT_UC_SP : VT_UC_LR;
         model->board->api.reg_read(model->board->uc, id, &value);
-        phases |= (value & 7) << (3 * i);
+        phases |= (value & record->phase_masks[i]) << (3 * i);
     }
     if (record->guesses)
         phases |= (++record->guess & 1) << 31;

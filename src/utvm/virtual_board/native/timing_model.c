@@ -59,7 +59,7 @@ uint64_t vt_block_cycles(void *user, vb_block *block, const vb_block *previous) 
     uint32_t phases = record->phase_count || record->guesses ? vt_phases(model, record) : 0;
     vt_path *path = before ? before->successor : NULL;
     if (!path || path->record != record || path->phases != phases || path->entry != (uint32_t)entry) {
-        if (model->state_count >= VT_MAX_STATES) {
+        if (model->state_count >= VT_MAX_STATES || model->path_count >= VT_MAX_PATHS) {
             vt_forget_paths(model);
             before = NULL;
         }

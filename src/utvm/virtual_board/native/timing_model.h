@@ -99,7 +99,8 @@ struct vt_record {
     vt_sum *sums;     /* per instruction */
     uint8_t phase_count;
     uint8_t phase_registers[VT_MAX_PHASES];
-    bool guesses; /* some paired loads have addresses that are not sums */
+    uint8_t phase_masks[VT_MAX_PHASES]; /* which of their three low bits matter */
+    bool guesses;                       /* some paired loads have addresses that are not sums */
     uint32_t guess;
     uint8_t counter; /* two-bit prediction */
     uint32_t last_target;
@@ -140,6 +141,7 @@ typedef struct {
 #define VT_RECORD_BUCKETS 16384u
 #define VT_PATH_BUCKETS 65536u
 #define VT_MAX_STATES 32768u
+#define VT_MAX_PATHS 262144u
 #define VT_STATE_BUCKETS 65536u
 
 struct vt_model {
@@ -152,6 +154,7 @@ struct vt_model {
     vt_path *paths[VT_PATH_BUCKETS];
     vt_state *states;
     uint32_t state_count;
+    uint32_t path_count;
     uint32_t state_index[VT_STATE_BUCKETS]; /* number + 1 */
     vt_path *current;                       /* of the block that executes */
 };

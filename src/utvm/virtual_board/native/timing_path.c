@@ -42,6 +42,7 @@ void vt_forget_paths(vt_model *model) {
     }
     memset(model->state_index, 0, sizeof model->state_index);
     model->state_count = 0;
+    model->path_count = 0;
     model->current = NULL;
     vt_state fresh;
     memset(&fresh, 0, sizeof fresh);
@@ -85,6 +86,7 @@ vt_path *vt_find_path(vt_model *model, vt_record *record, uint32_t in_state, uin
         *bucket = path;
         path->sibling = record->paths;
         record->paths = path;
+        model->path_count++;
     }
     return path;
 }
