@@ -1,0 +1,139 @@
+"""`utvm evaluate`: accuracy on labelled data, computed on a board."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from utvm.cli.boundary import EXIT_DONE, EXIT_FAILED
+from utvm.cli.options import (
+    board_option,
+    debug_option,
+    json_option,
+    model_argument,
+    toolchain_option,
+    verbose_option,
+)
+from utvm.cli.services import RunningSession, Services, SessionOpener, Stage, ToolchainChoice
+
+if TYPE_CHECKING:
+    from utvm.boards import Board
+    from utvm.codegen.program import Program
+    from utvm.model import Array
+
+_EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command("evaluate", short_help="Classify labelled data on a board: accuracy, confusion, agreement.")
+@model_argument
+@board_option
+@click.option("--via", help="Way to the board, as `utvm run` has it. Default: the board file's.")
+@click.option("--data", type=_EXISTING_FILE, required=True, help="A .npz file with the arrays `inputs` and `labels`.")
+@click.option("--limit", type=click.IntRange(min=1), help="Use the first so many inputs only.")
+@click.option("--reference", type=_EXISTING_FILE, help="The model file of a saved program, to compare with.")
+@click.option("--no-check", is_flag=True, help="Leave out the reference, which this computer computes.")
+@click.option(
+    "--timeout", "timeout_s", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True,
+    help="Longest time for one input, in seconds.",
+)  # fmt: skip
+@toolchain_option
+@verbose_option
+@json_option
+@debug_option
+@click.pass_obj
+def command(
+    services: Services,
+    model: Path,
+    board: str | None,
+    via: str | None,
+    data: Path,
+    limit: int | None,
+    reference: Path | None,
+    no_check: bool,
+    timeout_s: float,
+    toolchain: ToolchainChoice,
+    verbose: bool,
+    as_json: bool,
+) -> int:
+    """Run MODEL on every input of the data on a board, and compare its classes with the labels.
+
+    Labels are class numbers; the class of an answer is the largest value of the first output. Exit status 1 if an
+    answer is not the reference's.
+    """
+    from utvm.cli.execution import execute, references
+    from utvm.cli.model_argument import load_or_compile, reference_model
+    from utvm.cli.output import emit_json, emit_text, note
+    from utvm.cli.progress import open_progress
+    from utvm.report.check import NUMPY_REFERENCE, compare_runs
+    from utvm.report.evaluate import check_labels, evaluation_json, evaluation_report
+    from utvm.report.json import run_json
+    from utvm.report.run import run_report
+    from utvm.report.text.evaluate import evaluation_text
+
+    with open_progress(verbose) as progress:
+        loaded = load_or_compile(model, board, progress.stage)
+        inputs, labels = _read_data(loaded.program, data, limit)
+        classes = loaded.program.tensor(loaded.program.outputs[0])
+        check_labels(labels, len(inputs), _count(classes.shape))
+        truth = None if no_check else reference_model(loaded, reference, progress.stage)
+        opener = services.open_session if via is None else _opener(via)
+        done = execute(opener, loaded.program, loaded.board, inputs, toolchain, timeout_s, progress)
+        expected = None if truth is None else references(truth, inputs, progress)
+    checked = None if expected is None else compare_runs(expected, done.outputs, NUMPY_REFERENCE)
+    run = run_report(
+        loaded.program, loaded.board, done.sizes, done.compiler, done.runs, str(data), checked, via or "virtual"
+    )  # fmt: skip
+    report = evaluation_report(run, labels, expected)
+    if as_json:
+        emit_json({**run_json(run), **evaluation_json(report)})
+    else:
+        emit_text(*evaluation_text(report))
+    if checked is not None and checked.mismatches:
+        note(f"error: the board's answers differ from the reference: {checked}")
+        return EXIT_FAILED
+    return EXIT_DONE
+
+
+def _read_data(program: Program, path: Path, limit: int | None) -> tuple[list[dict[str, Array]], Array]:
+    """Inputs by name, and the labels. Raises UsageError."""
+    from utvm.cli.arrays.files import read_arrays
+    from utvm.cli.arrays.fit import fit_input
+    from utvm.errors import UsageError
+
+    arrays = read_arrays(path)
+    if not isinstance(arrays, dict) or not {"inputs", "labels"} <= set(arrays):
+        held = ", ".join(sorted(arrays)) if isinstance(arrays, dict) else "one array"
+        raise UsageError(f"{path} holds {held or 'nothing'}; evaluate takes a .npz file with `inputs` and `labels`")
+    if len(program.inputs) != 1:
+        raise UsageError(f"{program.model} has {len(program.inputs)} inputs; evaluate takes models of one")
+    fitted = fit_input(arrays["inputs"], program.tensor(program.inputs[0]), f"{path}, inputs")
+    labels = arrays["labels"]
+    if labels.ndim == 0 or len(labels) != len(fitted):
+        raise UsageError(f"{path}: labels is {labels.dtype.name}{list(labels.shape)}, for {len(fitted)} inputs")
+    return [{program.inputs[0]: one} for one in fitted[:limit]], labels[:limit]
+
+
+def _count(shape: tuple[int, ...]) -> int:
+    count = 1
+    for extent in shape:
+        count *= extent
+    return count
+
+
+def _opener(via: str) -> SessionOpener:
+    @contextmanager
+    def opened(program: Program, board: Board, prefer: ToolchainChoice, progress: Stage) -> Iterator[RunningSession]:
+        from utvm.session.standalone import StandaloneSession
+        from utvm.transports.opening import open_transport
+
+        with (
+            open_transport(board, via) as transport,
+            StandaloneSession(program, board, prefer, progress, transport) as session,
+        ):
+            yield session
+
+    return opened
