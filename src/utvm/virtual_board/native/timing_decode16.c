@@ -188,7 +188,7 @@ static void miscellaneous(vt_instruction *out, uint32_t code) {
         return;
     case 0x2:
         out->kind = VT_EXTEND;
-        out->shifted = LOW(3);
+        out->operands = LOW(3);
         out->results = LOW(0);
         return;
     case 0x4:

@@ -165,8 +165,8 @@ static void registers_only(vt_instruction *out, uint32_t first, uint32_t second)
     } else if (operation < 6 && detail & 8) {
         bool adds = n != VT_BIT(VT_PC);
         out->kind = adds ? VT_EXTEND_ADD : VT_EXTEND;
-        out->operands = adds ? n : 0;
-        out->shifted = m;
+        out->operands = adds ? n : m; /* alone it needs no early operand, even rotated */
+        out->shifted = adds ? m : 0;
     } else if (operation >= 8 && !(detail & 8)) {
         out->kind = vt_field(detail, 0, 2) == 1 ? VT_SATURATE : VT_PARALLEL;
         out->operands = n | m;
