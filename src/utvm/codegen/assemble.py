@@ -119,7 +119,15 @@ def _call(
     for argument in kernel.arguments:
         if argument.role == "scratch":
             slot = plan.slots[_scratch_name(index, argument.parameter)]
-            arguments.append(CallArgument(argument.parameter, "scratch", region=slot.region, offset=slot.offset))
+            arguments.append(
+                CallArgument(
+                    argument.parameter,
+                    "scratch",
+                    region=slot.region,
+                    offset=slot.offset,
+                    size_bytes=argument.size_bytes,
+                )
+            )
             continue
         data = argument.data if argument.role == "constant" else model.tensors[argument.tensor].data
         if data is None:

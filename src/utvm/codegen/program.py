@@ -69,13 +69,14 @@ class KernelSource:
 
 @dataclass(frozen=True)
 class CallArgument:
-    """One argument of a call: a tensor by name, a constant by symbol, or scratch at a place."""
+    """One argument of a call: a tensor by name, a constant by symbol, or `size_bytes` of scratch at a place."""
 
     parameter: str
     kind: Literal["tensor", "constant", "scratch"]
     name: str = ""
     region: str = ""
     offset: int = 0
+    size_bytes: int = 0
 
 
 @dataclass(frozen=True)
