@@ -25,6 +25,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
     data = random.Random(1).randbytes(SIZE_BYTES)
+    openings = [_seconds(lambda: OpenOcdVirtualTransport().close()) for _ in range(rounds)]
+    print(f"{'open and close':24}  best {min(openings):6.2f} s")
     with OpenOcdVirtualTransport() as board, tempfile.TemporaryDirectory() as folder:
         image, dump = Path(folder) / "image.bin", Path(folder) / "dump.bin"
         image.write_bytes(data)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.virtual_board.jtag_client import JtagClient
+from tests.virtual_board.jtag_client import DHCSR, KEY, S_HALT, JtagClient
 from utvm.errors import TransportError
 from utvm.transports import GdbTransport, VirtualBoardProcess
 
@@ -156,6 +156,24 @@ def test_a_core_that_jtag_left_running_is_halted_for_gdb(board: VirtualBoardProc
     with gdb:
         assert gdb.registers()["pc"] in (DTCM, DTCM + 2)
         assert gdb.registers()["r0"] > 0
+
+
+def test_a_core_runs_on_between_two_clients(board: VirtualBoardProcess) -> None:
+    connection, client = connect(board.jtag_place)
+    with connection:
+        client.reset()
+        client.write_dp(0x4, 0x5000_0000)
+        client.write_word(DTCM, 0xE7FD_3001)
+        client.write_register(15, DTCM)
+        client.write_register(16, 1 << 24)
+        client.write_word(DHCSR, KEY | 1)
+    connection, client = connect(board.jtag_place)
+    with connection:
+        client.reset()
+        assert client.read_word(DHCSR) & (S_HALT | 3) == 1
+        client.write_word(DHCSR, KEY | 3)
+        client.wait_halted()
+        assert client.read_register(15) in (DTCM, DTCM + 2)
 
 
 def test_a_path_that_cannot_be_had_is_reported() -> None:

@@ -13,14 +13,17 @@ class CoreLease:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._holder: str | None = None
         self._last: tuple[str, Callable[[], None]] | None = None
 
-    def take(self, door: str, stop_core: Callable[[], None]) -> bool:
-        """Whether the door now has the core; `stop_core` is called when another door takes over later."""
-        with self._lock:
-            if self._holder is not None:
+    def take(self, door: str, stop_core: Callable[[], None], *, wait_s: float = 0.0) -> bool:
+        """Whether the door now has the core; `stop_core` is called when another door takes over later.
+
+        Waits a little if told to: a client that has gone is noticed a moment later.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._holder is None, wait_s):
                 return False
             if self._last is not None and self._last[0] != door:
                 self._last[1]()
@@ -29,5 +32,6 @@ class CoreLease:
 
     def give_back(self) -> None:
         """The client has gone. The core may still run."""
-        with self._lock:
+        with self._changed:
             self._holder = None
+            self._changed.notify()

@@ -52,7 +52,7 @@ class DebugRegisters:
 
     def connect(self) -> None:
         """A debug port takes the core over: what it last programmed holds again."""
-        self._control = self._control | C_DEBUGEN | C_HALT
+        self._control = C_DEBUGEN | (0 if self._core.is_running else C_HALT)
         machine = self._machine
         machine.control.attach_debugger(machine.control.registers[scs.DEMCR] & scs.DEMCR_VECTOR_CATCH)
         self.breakpoints.apply()
@@ -146,6 +146,7 @@ class DebugRegisters:
         if event.kind is StopKind.LOCKUP:
             self._is_locked_up = True
             return
+        self._was_reset |= event.kind is StopKind.RESET
         if event.kind is StopKind.WATCHPOINT:
             self.watchpoints.note_match(event.watch_addr)
             self._machine.step()  # the machine halts before the access, this core after it

@@ -15,6 +15,8 @@ _COMPLAINTS = {
     ServeEnd.SOCKET_ERROR: "the connection failed",
 }
 
+RECONNECT_S = 0.2  # how long a new client waits for the one before to be noticed gone
+
 
 class JtagServer:
     """Serves a door on threads of its own."""
@@ -29,7 +31,7 @@ class JtagServer:
     def _accept(self) -> None:
         while True:
             connection, _ = self._listener.accept()
-            if self._lease.take("jtag", self._door.registers.release):
+            if self._lease.take("jtag", self._door.registers.release, wait_s=RECONNECT_S):
                 threading.Thread(target=self._serve, args=(connection,), daemon=True, name="jtag").start()
             else:
                 print("jtag: refused a client, another debugger has the core", file=sys.stderr, flush=True)
