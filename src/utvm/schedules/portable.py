@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+from utvm.model.operator_types import Pool2D
 from utvm.operators import rule_of
 from utvm.operators.kernel import AnyKernel
 from utvm.schedules.schedule import PORTABLE, Schedule
@@ -10,6 +13,7 @@ from utvm.schedules.template import Site, Template
 # Cycles of the portable loops per multiply-accumulate and per output element, all cores alike.
 CYCLES_PER_MAC = 7.0
 CYCLES_PER_ELEMENT = 40.0
+CYCLES_PER_POOLED_TAP = 4.0
 
 
 class Portable(Template):
@@ -23,10 +27,13 @@ class Portable(Template):
         return ""
 
     def estimated_cycles(self, site: Site, schedule: Schedule) -> float:
-        """By the count of multiply-accumulates and output elements."""
+        """By the count of multiply-accumulates, output elements, and taps of pools."""
         del schedule
         macs = rule_of(site.operator).macs(site.operator, site.inputs, site.outputs)
-        return CYCLES_PER_MAC * macs + CYCLES_PER_ELEMENT * sum(tensor.element_count for tensor in site.outputs)
+        per_element = CYCLES_PER_ELEMENT
+        if isinstance(site.operator, Pool2D):
+            per_element += CYCLES_PER_POOLED_TAP * math.prod(site.operator.window)
+        return CYCLES_PER_MAC * macs + per_element * sum(tensor.element_count for tensor in site.outputs)
 
     def kernel(self, site: Site, schedule: Schedule) -> AnyKernel:
         """The rule's TIR kernel."""

@@ -7,10 +7,18 @@ from utvm.schedules.add import AddLinear
 from utvm.schedules.conv2d_strip import Conv2DStrip
 from utvm.schedules.depthwise import DepthwisePlanes
 from utvm.schedules.fully_connected import FullyConnectedDot
+from utvm.schedules.pool import PoolWords
 from utvm.schedules.portable import Portable
 from utvm.schedules.template import Template
 
-TEMPLATES: tuple[Template, ...] = (Portable(), Conv2DStrip(), DepthwisePlanes(), FullyConnectedDot(), AddLinear())
+TEMPLATES: tuple[Template, ...] = (
+    Portable(),
+    Conv2DStrip(),
+    DepthwisePlanes(),
+    FullyConnectedDot(),
+    AddLinear(),
+    PoolWords(),
+)
 
 
 def template_named(name: str) -> Template:
