@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.timing_validation import memory, micro, published
+from benchmarks.timing_validation.coremark import CoreMarkResult, run_coremark
 from benchmarks.timing_validation.functions import FunctionResult, available, run_function
 from benchmarks.timing_validation.page import Results, mean_and_maximum, page, percent
 from benchmarks.timing_validation.speed import SpeedResult, run_speed
@@ -68,10 +69,13 @@ def run(checkouts: Mapping[str, Path], *, sweep: bool) -> Results:
     streaming = [memory.run_streaming(cost) for cost in memory.COSTS]
     for streamed in streaming:
         print(f"{streamed.cost.board}: {streamed.cost.unit} {streamed.modelled_cycles:,.2f} {percent(streamed.error)}")
+    coremark: list[CoreMarkResult] = run_coremark(checkouts["coremark"]) if "coremark" in checkouts else []
+    for mark in coremark:
+        print(f"CoreMark/MHz {mark.model} {mark.optimization}: {mark.zero_wait:.2f}, with waits {mark.board:.2f}")
     speed: list[SpeedResult] = run_speed()
     for measured in speed:
         print(f"naive convolution, {measured.timing}, {measured.memory_timing}: {measured.seconds:.3f} s")
-    return Results(cited, functions, sweeps, streaming, speed)
+    return Results(cited, functions, sweeps, streaming, coremark, speed)
 
 
 if __name__ == "__main__":

@@ -52,17 +52,18 @@ def available(functions: Sequence[PublishedFunction], checkouts: Mapping[str, Pa
 def _code(function: PublishedFunction, checkout: Path) -> Code:
     sources = [(Path(file).name, _source(checkout, function.commit, file)) for file in function.files]
     sources = [(name.removesuffix(".s") + ".S" if name.endswith(".s") else name, text) for name, text in sources]
-    headers = [(Path(file).name, _at_commit(checkout, function.commit, file)) for file in function.headers]
+    headers = [(Path(file).name, at_commit(checkout, function.commit, file)) for file in function.headers]
     return build(sources, board_for(function.model), flags=function.flags, headers=headers, gcc_first=True)
 
 
 def _source(checkout: Path, commit: str, file: str) -> bytes:
     if file == MEMORY_FUNCTIONS:
         return (Path(__file__).parent / file).read_bytes()
-    return _at_commit(checkout, commit, file)
+    return at_commit(checkout, commit, file)
 
 
-def _at_commit(checkout: Path, commit: str, file: str) -> bytes:
+def at_commit(checkout: Path, commit: str, file: str) -> bytes:
+    """A file of a checkout, bare or not, as it was at a commit; UsageError if it is not there."""
     command = ["git", "-C", str(checkout), "show", f"{commit}:{file}"]
     done = subprocess.run(command, capture_output=True, check=False)
     if done.returncode:

@@ -113,8 +113,10 @@ def build(
     command = assembler(gcc_first)
     if command[0].endswith("gcc"):
         target: Sequence[str] = board.toolchain.gcc_flags
+        libraries = ["-lgcc"]
     else:
         target = ("-target", board.toolchain.zig_target, f"-mcpu={board.toolchain.zig_cpu}", "-mthumb")
+        libraries = []
     with tempfile.TemporaryDirectory() as folder:
         for name, content in (*sources, *headers):
             data = content.encode() if isinstance(content, str) else content
@@ -130,7 +132,7 @@ def build(
         done = subprocess.run(
             [
                 *command, *target, *flags, "-nostdlib", "-ffreestanding", "-Wl,-e,0", f"-Wl,-T,{script}",
-                "-o", str(image), *(str(Path(folder) / name) for name, _ in sources),
+                "-o", str(image), *(str(Path(folder) / name) for name, _ in sources), *libraries,
             ],
             capture_output=True, text=True, check=False,
         )  # fmt: skip

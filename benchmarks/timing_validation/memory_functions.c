@@ -1,4 +1,4 @@
-/* For sources that call memcpy: nothing else is linked. */
+/* For sources that call memcpy or memset: nothing else is linked. */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -7,5 +7,12 @@ void *memcpy(void *restrict to, const void *restrict from, size_t size_bytes) {
     const uint8_t *in = from;
     while (size_bytes--)
         *out++ = *in++;
+    return to;
+}
+
+void *memset(void *to, int value, size_t size_bytes) {
+    uint8_t *out = to;
+    while (size_bytes--)
+        *out++ = (uint8_t)value;
     return to;
 }

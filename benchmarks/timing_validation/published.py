@@ -169,4 +169,5 @@ CHECKOUTS = {
     "x25519": "https://github.com/Emill/X25519-Cortex-M4",
     "x25519-cm0": "https://github.com/pornin/x25519-cm0",
     "plantard": "https://github.com/UIC-ESLAS/ImprovedPlantardArithmetic",
+    "coremark": "https://github.com/eembc/coremark",
 }
