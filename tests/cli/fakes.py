@@ -13,6 +13,7 @@ from utvm.model import Array, Model
 from utvm.operators import run_reference
 from utvm.session.standalone import Run
 from utvm.toolchain import Compiler, Elf, Image, ImageSizes
+from utvm.transports import BlockProfile
 
 Spoil = Callable[[dict[str, Array]], dict[str, Array]]
 
@@ -21,6 +22,7 @@ SIZES = ImageSizes(
 )
 LAYER_CYCLES = 100
 STACK_BYTES = 416
+CYCLES_KIND = "modelled: cortex-m7, zero-wait memory"
 
 
 def _unspoiled(outputs: dict[str, Array]) -> dict[str, Array]:
@@ -41,7 +43,11 @@ class FakeSession:
         self.inputs.append(dict(inputs))
         calls = len(self._program.calls)
         outputs = self._spoil(run_reference(self._model, dict(inputs)))
-        return Run(outputs, LAYER_CYCLES * calls + len(self.inputs), (LAYER_CYCLES,) * calls, STACK_BYTES)
+        return Run(outputs, LAYER_CYCLES * calls + len(self.inputs), (LAYER_CYCLES,) * calls, STACK_BYTES, CYCLES_KIND)
+
+    def profile(self, inputs: Mapping[str, Array], timeout_s: float = 60.0) -> tuple[Run, tuple[BlockProfile, ...]]:
+        run = self.run(inputs, timeout_s)
+        return run, (BlockProfile(0x100, 4, 2, 4, run.cycles, {"lost-pairing": 1}),)
 
 
 class FakeBoards:

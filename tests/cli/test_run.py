@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.cli.conftest import Invoke, only_json
-from tests.cli.fakes import LAYER_CYCLES, STACK_BYTES, FakeBoards
+from tests.cli.fakes import CYCLES_KIND, LAYER_CYCLES, STACK_BYTES, FakeBoards
 from utvm.compiler import load_model
 from utvm.model import Array
 from utvm.operators import run_reference
@@ -28,7 +28,7 @@ def test_json_has_what_the_design_promises(utvm: Invoke, dense: Path, dense_boar
     document = only_json(result)
     calls = len(document["layers"])
     assert document["cycles"] == LAYER_CYCLES * calls + 1
-    assert document["cycles_kind"] == "modelled: timing of the core, zero-wait memory"
+    assert document["cycles_kind"] == CYCLES_KIND
     assert document["clock_hz"] == 216_000_000
     first = document["layers"][0]
     assert {"name", "operator", "macs", "cycles", "schedule", "kernel", "output_shape"} <= set(first)
@@ -67,7 +67,7 @@ def test_text(utvm: Invoke, dense: Path, dense_boards: FakeBoards) -> None:
     assert result.exit_code == 0, result.stderr
     text = result.stdout
     assert "dense.tflite on STM32F746G Discovery (stm32f746-disco, cortex-m7 at 216 MHz), virtual board" in text
-    assert "modelled by the core's timing model with zero-wait memory, not measured (docs/timing.md)" in text
+    assert f"({CYCLES_KIND})" in text
     assert "median of 3 runs" in text
     assert "FullyConnected" in text and "int8[1x4]" in text
     assert f"stack, reserved ({STACK_BYTES} used)" in text

@@ -16,6 +16,14 @@ model_argument = click.argument("model", type=click.Path(exists=True, path_type=
 board_option = click.option(
     "-b", "--board", metavar="BOARD", help="A name that `utvm boards` lists, or the path of a .toml file."
 )
+timing_option = click.option(
+    "--timing", metavar="MODEL[,RULE=VALUE...]",
+    help="How a virtual board counts cycles: cortex-m7,mac-load-pairing=off or one-cycle, say. Default: its core's.",
+)  # fmt: skip
+memory_option = click.option(
+    "--memory", type=click.Choice(("zero-wait", "board")), default="zero-wait", show_default=True,
+    help="Whether a virtual board counts its caches and wait states.",
+)  # fmt: skip
 toolchain_option = click.option(
     "--toolchain", type=click.Choice(TOOLCHAINS), default="auto", show_default=True,
     help="C compiler: gcc for the board, the zig that comes with pip, or gcc when found and else zig.",

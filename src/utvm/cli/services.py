@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from utvm.model import Array
     from utvm.session.standalone import Run
     from utvm.toolchain import Compiler, Image
+    from utvm.transports import BlockProfile
 
 ToolchainChoice = Literal["auto", "gcc", "zig"]
 Stage = Callable[[str], None]
@@ -32,6 +33,9 @@ class RunningSession(Protocol):
 
     def run(self, inputs: Mapping[str, Array], timeout_s: float = ...) -> Run:
         """One run on inputs by name."""
+
+    def profile(self, inputs: Mapping[str, Array], timeout_s: float = ...) -> tuple[Run, tuple[BlockProfile, ...]]:
+        """One run, and every basic block that ran in it. Raises UsageError where blocks are not counted."""
 
 
 class SessionOpener(Protocol):
@@ -57,3 +61,27 @@ class Services:
     """The ways out of the command line."""
 
     open_session: SessionOpener = open_virtual_board
+
+    def counting(self, timing: str | None, memory: str) -> SessionOpener:
+        """A way to sessions on virtual boards that count cycles so. Raises UsageError for what no board could count."""
+        if self.open_session is not open_virtual_board:  # not ours to tell
+            return self.open_session
+
+        def opened(
+            program: Program, board: Board, prefer: ToolchainChoice, progress: Stage
+        ) -> AbstractContextManager[RunningSession]:
+            from utvm.session.standalone import StandaloneSession
+            from utvm.transports import CycleCounting
+
+            check_timing(timing, board)
+            return StandaloneSession(program, board, prefer, progress, counting=CycleCounting(timing, memory))
+
+        return opened
+
+
+def check_timing(timing: str | None, board: Board) -> None:
+    """Whether there is such a timing model with such rules; UsageError if not, before anything is built."""
+    if timing is not None:
+        from utvm.virtual_board.timing.choice import parse_timing
+
+        parse_timing(timing, board.core.name)

@@ -13,7 +13,7 @@ from utvm.report.compile import CompileReport
 from utvm.report.demo import DemoReport
 from utvm.report.doctor import DoctorReport
 from utvm.report.outputs import OutputReport
-from utvm.report.run import CYCLES_KIND, BoardSummary, RunReport, ToolchainSummary
+from utvm.report.run import BoardSummary, RunReport, ToolchainSummary
 from utvm.report.sizes import SizeReport
 
 SMALL_ELEMENTS = 1024
@@ -33,7 +33,7 @@ def run_json(report: RunReport) -> Json:
         "cycles": report.cycles,
         "cycles_min": report.fewest_cycles,
         "cycles_max": report.most_cycles,
-        "cycles_kind": CYCLES_KIND,
+        "cycles_kind": report.cycles_kind,
         "clock_hz": report.board.clock_hz,
         "time_us": report.time_us,
         "macs": report.macs,

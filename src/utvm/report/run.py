@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from utvm.session.standalone import Run
     from utvm.toolchain import Compiler, ImageSizes
 
-CYCLES_KIND = "modelled: timing of the core, zero-wait memory"
-CYCLES_NOTE = "modelled by the core's timing model with zero-wait memory, not measured (docs/timing.md)"
-
 
 @dataclass(frozen=True)
 class LayerReport:
@@ -64,6 +61,7 @@ class RunReport:
     input_source: str
     runs: int
     cycles: int
+    cycles_kind: str
     fewest_cycles: int
     most_cycles: int
     layers: tuple[LayerReport, ...]
@@ -107,6 +105,7 @@ def run_report(
         input_source=input_source,
         runs=len(runs),
         cycles=median.cycles,
+        cycles_kind=median.cycles_kind,
         fewest_cycles=min(run.cycles for run in runs),
         most_cycles=max(run.cycles for run in runs),
         layers=tuple(

@@ -21,7 +21,17 @@ from utvm.runtime import FaultRecord, decode_fault, stack_used_bytes
 from utvm.runtime.rv32_fault_record import decode_rv32_fault
 from utvm.toolchain import Compiler, Image, build_image, find_compiler
 from utvm.toolchain.linker_script import boot_region
-from utvm.transports import StopKind, StopReason, Transport, device_fault, open_transport
+from utvm.transports import (
+    BlockProfile,
+    CycleCounting,
+    StopKind,
+    StopReason,
+    Transport,
+    VirtualBoardTransport,
+    device_fault,
+    open_transport,
+)
+from utvm.transports.virtual import DEFAULT_COUNTING
 
 Prefer = Literal["auto", "gcc", "zig"]
 Stage = Callable[[str], None]
@@ -31,12 +41,16 @@ DEFAULT_TIMEOUT_S = 60.0
 
 @dataclass(frozen=True)
 class Run:
-    """One run's outputs by name, core cycles in all and per call of the program, and the deepest stack use in bytes."""
+    """One run's outputs by name, core cycles in all and per call of the program, and the deepest stack use in bytes.
+
+    `cycles_kind` says in words what the cycles are: the board's own, or those of which model.
+    """
 
     outputs: dict[str, Array]
     cycles: int
     layer_cycles: tuple[int, ...]
     stack_bytes: int
+    cycles_kind: str
 
 
 def build_program_image(program: Program, board: Board, build_dir: Path, compiler: Compiler) -> Image:
@@ -63,6 +77,7 @@ class StandaloneSession:
         prefer: Prefer = "auto",
         progress: Stage | None = None,
         transport: Transport | None = None,
+        counting: CycleCounting = DEFAULT_COUNTING,
     ) -> None:
         if program.board != board.name:
             raise UsageError(f"the program was compiled for {program.board}, not for {board.name}; compile it again")
@@ -76,7 +91,7 @@ class StandaloneSession:
             stage(f"Building the image with {self.compiler.kind}")
             self.image = build_program_image(program, board, folder, self.compiler)
             stage(f"Starting {board.title}")
-            opened = open_transport(board) if transport is None else transport
+            opened = open_transport(board, counting=counting) if transport is None else transport
             self._transport = self._stack.enter_context(opened)
             stage("Loading the image")
             self._transport.load_image((segment.addr, segment.data) for segment in self.image.elf.segments)
@@ -88,11 +103,33 @@ class StandaloneSession:
 
     def run(self, inputs: Mapping[str, Array], timeout_s: float = DEFAULT_TIMEOUT_S) -> Run:
         """One run on inputs by name, each of its tensor's shape and dtype. Raises DeviceFault or TransportTimeout."""
+        self._feed(inputs, timeout_s)
+        self._run_to("UTVMDone", timeout_s)
+        return self._result()
+
+    def profile(
+        self, inputs: Mapping[str, Array], timeout_s: float = DEFAULT_TIMEOUT_S
+    ) -> tuple[Run, tuple[BlockProfile, ...]]:
+        """One run, and every basic block that ran in it. UsageError unless the board is a virtual one."""
+        if not isinstance(self._transport, VirtualBoardTransport):
+            raise UsageError(
+                f"{self.board.name} is reached by a {type(self._transport).__name__}; only a virtual board "
+                "counts basic blocks"
+            )
+        self._feed(inputs, timeout_s)
+        self._transport.start_profile()
+        self._run_to("UTVMDone", timeout_s)
+        blocks = self._transport.stop_profile()
+        return self._result(), blocks
+
+    def _feed(self, inputs: Mapping[str, Array], timeout_s: float) -> None:
+        """Go to where the program waits for its inputs, and write them."""
         values = {name: _checked(self.program.tensor(name), inputs.get(name)) for name in self.program.inputs}
         self._run_to("UTVMMain", timeout_s)
         for name, value in values.items():
             self._transport.write(self._addr(self.program.tensor(name)), value.tobytes())
-        self._run_to("UTVMDone", timeout_s)
+
+    def _result(self) -> Run:
         status = self._integers("utvm_status", np.int32)[0]
         if status != 0:
             raise DeviceFault(f"{self.program.model}: the model's run on {self.board.name} returned {status}")
@@ -102,6 +139,7 @@ class StandaloneSession:
             cycles=int(self._integers("utvm_total_cycles", np.uint64)[0]),
             layer_cycles=tuple(int(cycles) for cycles in layer_cycles),
             stack_bytes=self._stack_bytes(),
+            cycles_kind=self._transport.cycles_kind,
         )
 
     def close(self) -> None:

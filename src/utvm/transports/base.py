@@ -63,6 +63,11 @@ class Transport(ABC):
     def capabilities(self) -> Capabilities:
         """What this transport can do beyond read, write, execute and reset."""
 
+    @property
+    def cycles_kind(self) -> str:
+        """What the board's cycle counter counts, in words: those of the board itself, or of which model."""
+        return "as the board counts them"
+
     def read(self, addr: int, size_bytes: int) -> bytes:
         """Exactly `size_bytes` bytes from `addr`; any alignment, any size from 0."""
         self._check_range(addr, size_bytes)

@@ -9,22 +9,25 @@ from utvm.transports.base import Transport
 from utvm.transports.gdb import GdbTransport
 from utvm.transports.openocd import OpenOcdTransport
 from utvm.transports.qemu import QemuTransport
-from utvm.transports.virtual import VirtualBoardTransport
+from utvm.transports.virtual import DEFAULT_COUNTING, CycleCounting, VirtualBoardTransport
 
 WAYS = ("virtual", "arena", "qemu", "gdb://HOST:PORT", "openocd://HOST:PORT")
 
 
-def open_transport(board: Board, via: str | None = None) -> Transport:
+def open_transport(board: Board, via: str | None = None, counting: CycleCounting = DEFAULT_COUNTING) -> Transport:
     """Reach the board in the way that `via` names, one of WAYS; None takes the way of the board file.
 
-    Raises UsageError for another word, and what opening that transport raises.
+    Raises UsageError for another word, for a way of `counting` cycles that only virtual boards know, and what opening
+    that transport raises.
     """
     if via is None:
         via = board.hosted.comms
         if via in ("gdb", "openocd"):
             via = f"{via}://{board.hosted.server_addr}:{board.hosted.server_port}"
     if via == "virtual":
-        return VirtualBoardTransport(board.reference)
+        return VirtualBoardTransport(board.reference, counting=counting)
+    if counting != DEFAULT_COUNTING:
+        raise UsageError(f"only virtual boards have a timing model, and {board.name} is reached by {via}")
     if via == "arena":
         return ArenaTransport(board)
     if via == "qemu":

@@ -8,8 +8,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 
 from utvm.errors import TransportError, VirtualBoardError
+from utvm.transports.block_profile import BlockProfile, parse_profile
 from utvm.transports.gdb import DEFAULT_TIMEOUT_S, GdbTransport
 
 START_TIMEOUT_S = 60.0  # the first start on a machine compiles the native part
@@ -17,20 +19,46 @@ END_TIMEOUT_S = 2.0
 STDERR_TAIL_CHARS = 2000
 
 
+@dataclass(frozen=True)
+class CycleCounting:
+    """How a virtual board counts cycles: its options `--timing` (None: the model of its core) and `--memory`."""
+
+    timing: str | None = None
+    memory: str = "zero-wait"
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """For the command line of the virtual board."""
+        return (*(() if self.timing is None else ("--timing", self.timing)), "--memory", self.memory)
+
+
+DEFAULT_COUNTING = CycleCounting()
+
+
 class VirtualBoardProcess:
     """A running virtual board. It ends with `close`, and by itself when this process does.
 
     `board` is a board's name or the path of its .toml file. `jtag` also opens the JTAG door: a TCP port (0 for any) or
-    the path of a Unix socket; `jtag_place` is then HOST:PORT or that path. Raises VirtualBoardError, with what the
-    process printed, when it does not start.
+    the path of a Unix socket; `jtag_place` is then HOST:PORT or that path. `counting` says how cycles are counted.
+    Raises VirtualBoardError, with what the process printed, when it does not start.
     """
 
-    def __init__(self, board: str, *, jtag: int | str | None = None, start_timeout_s: float = START_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        board: str,
+        *,
+        jtag: int | str | None = None,
+        counting: CycleCounting = DEFAULT_COUNTING,
+        start_timeout_s: float = START_TIMEOUT_S,
+    ) -> None:
         self.board = board
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
         doors = [] if jtag is None else ["--jtag", str(jtag)]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "utvm.virtual_board", board, "--gdb", "0", "--exit-with-stdin", *doors],
+            [
+                *(sys.executable, "-m", "utvm.virtual_board", board, "--gdb", "0", "--exit-with-stdin"),
+                *(*doors, *counting.options),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
@@ -104,9 +132,14 @@ class VirtualBoardTransport(GdbTransport):
     """A GdbTransport to a virtual board that it starts, and ends when it is closed."""
 
     def __init__(
-        self, board: str, *, timeout_s: float = DEFAULT_TIMEOUT_S, start_timeout_s: float = START_TIMEOUT_S
+        self,
+        board: str,
+        *,
+        counting: CycleCounting = DEFAULT_COUNTING,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        start_timeout_s: float = START_TIMEOUT_S,
     ) -> None:
-        self.process = VirtualBoardProcess(board, start_timeout_s=start_timeout_s)
+        self.process = VirtualBoardProcess(board, counting=counting, start_timeout_s=start_timeout_s)
         try:
             super().__init__(self.process.host, self.process.gdb_port, timeout_s=timeout_s)
         except TransportError:
@@ -122,6 +155,20 @@ class VirtualBoardTransport(GdbTransport):
     def instructions(self) -> int:
         """Instructions executed since the board was switched on."""
         return self._count("instructions")
+
+    @property
+    def cycles_kind(self) -> str:
+        """The timing model and the memory timing, in words."""
+        return self.monitor("timing").splitlines()[-1]
+
+    def start_profile(self) -> None:
+        """Forget the last profile, and count what basic blocks cost from now on."""
+        self.monitor("profile start")
+
+    def stop_profile(self) -> tuple[BlockProfile, ...]:
+        """Count no more; every basic block that ran since the start, by address."""
+        self.monitor("profile stop")
+        return parse_profile(self.monitor("profile dump"))
 
     def _count(self, what: str) -> int:
         counts = dict(line.split() for line in self.monitor("cycles").splitlines())

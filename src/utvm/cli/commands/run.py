@@ -11,7 +11,9 @@ from utvm.cli.options import (
     board_option,
     debug_option,
     json_option,
+    memory_option,
     model_argument,
+    timing_option,
     toolchain_option,
     verbose_option,
 )
@@ -46,6 +48,8 @@ _EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     show_default=True,
     help="Longest time for one run, in seconds.",
 )
+@timing_option
+@memory_option
 @toolchain_option
 @verbose_option
 @json_option
@@ -63,6 +67,8 @@ def command(
     check: bool,
     reference: Path | None,
     timeout_s: float,
+    timing: str | None,
+    memory: str,
     toolchain: ToolchainChoice,
     verbose: bool,
     as_json: bool,
@@ -88,7 +94,7 @@ def command(
         inputs = read_inputs(loaded.program, files, random_runs, seed)
         truth = reference_model(loaded, reference, progress.stage) if check else None
         done = execute(
-            services.open_session, loaded.program, loaded.board, inputs.runs, toolchain, timeout_s, progress
+            services.counting(timing, memory), loaded.program, loaded.board, inputs.runs, toolchain, timeout_s, progress
         )  # fmt: skip
         checked = None
         if truth is not None:

@@ -6,7 +6,7 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from utvm.report.outputs import OutputReport
-from utvm.report.run import CYCLES_NOTE, RunReport
+from utvm.report.run import RunReport
 from utvm.report.text.sizes import sizes_text
 from utvm.report.text.tables import count, duration, megahertz, shape, table
 
@@ -39,7 +39,7 @@ def cycles_line(report: RunReport) -> str:
     line = f"cycles: {report.cycles:,} = {duration(report.time_us)} at {megahertz(report.board.clock_hz)}"
     if report.fewest_cycles != report.most_cycles:
         line += f", median of {report.runs} runs from {report.fewest_cycles:,} to {report.most_cycles:,}"
-    return f"{line} ({CYCLES_NOTE})"
+    return f"{line} ({report.cycles_kind})"
 
 
 def layers_text(report: RunReport) -> Table:
