@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from utvm.boards import Core
 from utvm.microkernels.conv import ConvTile, Rounding
-from utvm.microkernels.conv.tile import MOST_WORDS
 from utvm.model.operator_types import Conv2D, Padding
 from utvm.model.tensor import Tensor
 
@@ -76,11 +75,15 @@ class Geometry:
 
 @dataclass(frozen=True)
 class StripLayout:
-    """A strip for `rows` rows of outputs (of `pixels` outputs, where the geometry is flat)."""
+    """A strip for `rows` rows of outputs (of `pixels` outputs, where the geometry is flat).
+
+    Its tiles unroll at most `unroll` words of taps.
+    """
 
     geometry: Geometry
     rows: int
     pixels: int
+    unroll: int
 
     @property
     def row_stride(self) -> int:
@@ -117,7 +120,7 @@ class StripLayout:
     def row_words(self) -> int:
         """Words of taps in a window's row, rounded up so that the row splits into equal parts."""
         words = (self.geometry.window[1] * self.geometry.channels + 1) // 2
-        parts = -(-words // MOST_WORDS)
+        parts = -(-words // self.unroll)
         return -(-words // parts) * parts
 
     def tile(self, pixels: int, rounding: Rounding) -> ConvTile:
@@ -134,6 +137,7 @@ class StripLayout:
             output_step=geometry.out_channels,
             high_offset=min(1, geometry.out_channels - 1),
             rounding=rounding,
+            unroll=self.unroll,
         )
 
     def size_bytes(self) -> int:
@@ -166,6 +170,11 @@ def tile_sizes(pixels: int, widest: int) -> list[tuple[int, int]]:
             found.append((size, pixels // size))
             pixels %= size
     return found
+
+
+def unroll_choices(core: Core) -> tuple[int, ...]:
+    """Words of taps to unroll, in order of promise: loops stay within the small instruction caches of M4 flashes."""
+    return (12, 24, 6) if core.name == "cortex-m4" else (48, 24, 12)
 
 
 def widest_tile(core: Core) -> tuple[int, ...]:

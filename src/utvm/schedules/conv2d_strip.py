@@ -33,7 +33,7 @@ from utvm.model.fixed_point import Int64Array
 from utvm.model.operator_types import Conv2D
 from utvm.model.tensor import Array
 from utvm.operators.kernel import CKernel, CodeUnit, KernelArgument
-from utvm.schedules.conv2d_layout import Geometry, StripLayout, tile_sizes, widest_tile
+from utvm.schedules.conv2d_layout import Geometry, StripLayout, tile_sizes, unroll_choices, widest_tile
 from utvm.schedules.conv2d_strip_source import strip_body
 from utvm.schedules.schedule import KnobValue, Schedule
 from utvm.schedules.template import Site, Template
@@ -73,8 +73,12 @@ class Conv2DStrip(Template):
         return reason or _analyse(site).refusal
 
     def knobs(self, site: Site) -> Mapping[str, tuple[KnobValue, ...]]:
-        """`pixels` of a tile; `rows` of outputs per strip (`pixels` of them, where the image is one flat row)."""
-        return {"pixels": widest_tile(site.core), "rows": _strip_choices(site, _analyse(site).geometry)}
+        """`pixels` of a tile; `rows` of outputs per strip, or pixels of one flat row; words of taps to `unroll`."""
+        return {
+            "pixels": widest_tile(site.core),
+            "rows": _strip_choices(site, _analyse(site).geometry),
+            "unroll": unroll_choices(site.core),
+        }
 
     def estimated_cycles(self, site: Site, schedule: Schedule) -> float:
         """From the tiles' modelled cycles; caches aside."""
@@ -164,7 +168,7 @@ def _analyse(site: Site) -> _Analysis:
     active = np.where(settled[:, np.newaxis], np.int8(0), taps)
     active_ranges = channel_ranges(active, np.where(settled, 0, bias))
     if not reason:
-        layout = _sized(geometry, _strip_choices(site, geometry)[0])
+        layout = _sized(geometry, _strip_choices(site, geometry)[0], unroll_choices(site.core)[0])
         sizes = {size for widest in widest_tile(site.core) for size in _tiles(layout, widest, rounding)}
         reason = next((text for size in sorted(sizes) if (text := layout.tile(size, rounding).refusal())), "")
     if not reason and not all(pairable(active, active_ranges, low, high) for low, high in pairs):
@@ -198,8 +202,8 @@ def _strip_choices(site: Site, geometry: Geometry) -> tuple[int, ...]:
         largest, least = geometry.out_width, min(_LEAST_FLAT_PIXELS, geometry.out_width)
     else:
         largest, least = geometry.out_height, 1
-    best = least
-    while best < largest and _sized(geometry, best + 1).size_bytes() <= budget:
+    best, unroll = least, unroll_choices(site.core)[0]
+    while best < largest and _sized(geometry, best + 1, unroll).size_bytes() <= budget:
         best += 1
     # Groups of equal size rather than a small last one.
     best = -(-largest // -(-largest // best))
@@ -209,14 +213,14 @@ def _strip_choices(site: Site, geometry: Geometry) -> tuple[int, ...]:
     return (best, *sorted(others))
 
 
-def _sized(geometry: Geometry, size: int) -> StripLayout:
+def _sized(geometry: Geometry, size: int, unroll: int) -> StripLayout:
     if geometry.flat:
-        return StripLayout(geometry, rows=1, pixels=size)
-    return StripLayout(geometry, rows=size, pixels=geometry.out_width)
+        return StripLayout(geometry, rows=1, pixels=size, unroll=unroll)
+    return StripLayout(geometry, rows=size, pixels=geometry.out_width, unroll=unroll)
 
 
 def _layout(geometry: Geometry, schedule: Schedule) -> StripLayout:
-    return _sized(geometry, int(schedule.knob("rows")))
+    return _sized(geometry, int(schedule.knob("rows")), int(schedule.knob("unroll")))
 
 
 def _tiles(layout: StripLayout, widest: int, rounding: Rounding) -> dict[int, ConvTile]:

@@ -39,8 +39,6 @@ from utvm.operators.kernel import CodeUnit
 
 # The last offset of a load; loops keep to it.
 _REACH = 4092
-# Words of taps unrolled at most; each is 32 bytes of code for two pixels.
-MOST_WORDS = 48
 _RECORD = {"bias": 0, "raw bias": 4, "low": 8, "high": 20}
 
 
@@ -50,7 +48,8 @@ class ConvTile:
 
     `pixel_offsets`: where in the strip the window of each of the tile's pixels begins; `row_step` from one of its rows
     to the next, `tile_step` to the next tile's; `output_step` between pixels of the output. `high_offset`: from the
-    output of the low channel to that of the high.
+    output of the low channel to that of the high. At most `unroll` words of taps are unrolled; each is 32 bytes of
+    code for two pixels, 56 for four.
     """
 
     pixel_offsets: tuple[int, ...]
@@ -61,6 +60,7 @@ class ConvTile:
     output_step: int
     high_offset: int
     rounding: Rounding
+    unroll: int
 
     @property
     def pixels(self) -> int:
@@ -70,14 +70,14 @@ class ConvTile:
     @property
     def unrolled(self) -> bool:
         """Whether the whole window is one run of instructions."""
-        return self.rows * self.row_words <= MOST_WORDS and self._last_offset(self.rows, self.row_words) <= _REACH
+        return self.rows * self.row_words <= self.unroll and self._last_offset(self.rows, self.row_words) <= _REACH
 
     @property
     def chunk_words(self) -> int:
         """Words of taps in a round of the innermost loop; divides `row_words`."""
         for chunks in range(1, self.row_words + 1):
             words = self.row_words // chunks
-            if words * chunks == self.row_words and words <= MOST_WORDS and self._last_offset(1, words) <= _REACH:
+            if words * chunks == self.row_words and words <= self.unroll and self._last_offset(1, words) <= _REACH:
                 return words
         return 0
 
@@ -100,6 +100,7 @@ class ConvTile:
             f"t{self.tile_step}",
             f"o{self.output_step}h{self.high_offset}",
             self.rounding,
+            f"u{self.chunk_words * (self.rows if self.unrolled else 1)}",
             TUNINGS[core.name],
         ]
         return "_".join(parts)
