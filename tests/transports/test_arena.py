@@ -152,9 +152,16 @@ def test_registers_by_name(arena: ArenaTransport) -> None:
     assert arena.registers()["r9"] == (1 << 64) - 1
 
 
-def test_only_ram_can_be_an_arena() -> None:
-    with pytest.raises(UsageError, match="region flash is flash"):
+def test_a_board_of_another_core() -> None:
+    with pytest.raises(UsageError, match="not of a cortex-m4; take the board `host`"):
         ArenaTransport(load_board("nucleo-l4r5zi"))
+
+
+def test_only_ram_can_be_an_arena() -> None:
+    host = load_board("host")
+    region = host.regions[0].model_copy(update={"kind": "flash", "name": "flash"})
+    with pytest.raises(UsageError, match="region flash is flash"):
+        ArenaTransport(host.model_copy(update={"regions": (region,)}))
 
 
 def test_regions_are_whole_pages() -> None:

@@ -45,9 +45,11 @@ class ArenaTransport(Transport):
 
     def __init__(self, board: Board | None = None) -> None:
         super().__init__()
+        board = board or load_board("host")
+        if board.core.name != "host":
+            raise UsageError(f"the arena runs code of this computer, not of a {board.core.name}; take the board `host`")
+        self._mappings = _mappings(board.regions)
         self._program = arena_program()
-        regions = (board or load_board("host")).regions
-        self._mappings = _mappings(regions)
         size_bytes = sum(item.size_bytes for item in self._mappings)
         self._memory_fd = os.memfd_create("utvm-arena")
         self._breakpoints: set[int] = set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from utvm.boards import Board
+from utvm.boards import Board, board_names
 from utvm.errors import TransportError, UsageError
 from utvm.transports.base import Capabilities, StopKind, StopReason
 from utvm.transports.gdb import DEFAULT_TIMEOUT_S, STANDARD_XPSR, GdbTransport
@@ -26,7 +26,10 @@ class QemuTransport(GdbTransport):
 
     def __init__(self, board: Board, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
         if board.qemu is None:
-            raise UsageError(f"{board.name} is no machine of QEMU: its board file has no [qemu] table")
+            raise UsageError(
+                f"{board.name} is no machine of QEMU: its board file has no [qemu] table; "
+                f"those that have one are {', '.join(board_names('qemu'))}"
+            )
         self.board, self._machine = board, board.qemu
         self._core = qemu_core(board, board.qemu.reserved_addr)
         self._fault: StopReason | None = None

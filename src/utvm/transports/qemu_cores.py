@@ -202,7 +202,7 @@ class Rv32(QemuCore):
     _ENDLESS = bytes.fromhex("6f000000")
     _INTERRUPT, _BREAKPOINT = 1 << 31, 3
     # Physical memory protection: nothing at null pointers, and nothing below RAM, where a stack overflows to.
-    _GUARD_BYTES = 0x1000
+    _NULL_GUARD_BYTES, _STACK_GUARD_BYTES = 0x1000, 0x10_0000
     _NO_ACCESS_LOCKED = 0x98  # locked (also for machine mode), a naturally aligned power of two, no permission
 
     def install(self, access: Access) -> None:
@@ -214,8 +214,9 @@ class Rv32(QemuCore):
         ram = next(region for region in self.board.regions if region.kind == "ram")
         access.write_register("mtvec", self.pad_addr)
         config = 0
-        for index, base in enumerate((0, ram.base_addr - self._GUARD_BYTES)):
-            access.write_register(f"pmpaddr{index}", (base | (self._GUARD_BYTES // 2 - 1)) >> 2)
+        guards = {0: self._NULL_GUARD_BYTES, ram.base_addr - self._STACK_GUARD_BYTES: self._STACK_GUARD_BYTES}
+        for index, (base, size_bytes) in enumerate(guards.items()):
+            access.write_register(f"pmpaddr{index}", (base | (size_bytes // 2 - 1)) >> 2)
             config |= self._NO_ACCESS_LOCKED << 8 * index
         access.write_register("pmpcfg0", config)
 
