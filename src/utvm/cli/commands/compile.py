@@ -14,7 +14,7 @@ from utvm.cli.options import (
     toolchain_option,
     verbose_option,
 )
-from utvm.cli.services import ToolchainChoice
+from utvm.cli.services import Services, ToolchainChoice
 
 
 @click.command("compile", short_help="Compile a model for a board; show and save what it becomes.")
@@ -22,24 +22,31 @@ from utvm.cli.services import ToolchainChoice
 @board_option
 @click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), help="Save the program as a folder.")
 @click.option("--no-build", is_flag=True, help="Leave out the C compiler, and with it the size of the code.")
+@click.option("--no-run", is_flag=True, help="Leave out the run on the virtual board, and with it cycles and stack.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Also write the report as a web page.")
 @toolchain_option
 @verbose_option
 @json_option
 @debug_option
+@click.pass_obj
 def command(
+    services: Services,
     model: Path,
     board: str | None,
     output: Path | None,
     no_build: bool,
+    no_run: bool,
+    html: Path | None,
     toolchain: ToolchainChoice,
     verbose: bool,
     as_json: bool,
 ) -> None:
-    """Compile MODEL, a .tflite file, to C for a board and say what it needs there.
+    """Compile MODEL, a .tflite file, to C for a board and say what it needs there: where every byte goes, and for a
+    virtual board the cycles of each layer and the stack of a run.
 
     The folder of -o holds the C, the constants and the memory plan; `utvm run FOLDER` runs it.
     """
-    from utvm.cli.build import build_sizes
+    from utvm.cli.build import build_and_measure, build_only
     from utvm.cli.model_argument import load_or_compile
     from utvm.cli.output import emit_json, emit_text
     from utvm.cli.progress import open_progress
@@ -49,13 +56,23 @@ def command(
 
     with open_progress(verbose) as progress:
         loaded = load_or_compile(model, board, progress.stage)
-        built = None if no_build else build_sizes(loaded.program, loaded.board, toolchain, progress.stage)
+        program, target = loaded.program, loaded.board
+        built, run = None, None
+        if not no_build and not no_run and target.hosted.comms == "virtual":
+            image, compiler, run = build_and_measure(services.open_session, program, target, toolchain, progress.stage)
+            built = image, compiler
+        elif not no_build:
+            built = build_only(program, target, toolchain, progress.stage)
         if output is not None:
             from utvm.codegen.program_io import save_program
 
             progress.stage(f"Saving {output}")
-            save_program(loaded.program, output)
-    report = compile_report(loaded.program, loaded.board, built, None if output is None else str(output))
+            save_program(program, output)
+    report = compile_report(program, target, built, None if output is None else str(output), run)
+    if html is not None:
+        from utvm.report.html import write_page
+
+        write_page(report, html)
     if as_json:
         emit_json(compile_json(report))
     else:

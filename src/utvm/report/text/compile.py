@@ -7,6 +7,7 @@ from rich.table import Table
 
 from utvm.codegen.program import Program
 from utvm.report.compile import CompileReport
+from utvm.report.text.run import cycles_line
 from utvm.report.text.sizes import sizes_text
 from utvm.report.text.tables import count, megahertz, shape, table
 
@@ -21,6 +22,9 @@ def compile_text(report: CompileReport) -> list[RenderableType]:
         f"{program.model} for {board.title} ({board.name}, {board.core} at {megahertz(board.clock_hz)})\n"
         f"{len(program.calls)} layers, {len(program.kernels)} kernels, {program.macs:,} MACs; {built}",
         sizes_text(report.sizes),
+        *_code_lines(report),
+        _layers(report),
+        *([cycles_line(report.run)] if report.run is not None else []),
         _largest_constants(program),
     ]
     for kind, names in (("input", program.inputs), ("output", program.outputs)):
@@ -30,6 +34,33 @@ def compile_text(report: CompileReport) -> list[RenderableType]:
     if report.saved_to is not None:
         parts.append(f"saved to {report.saved_to}; run it with: utvm run {report.saved_to}")
     return parts
+
+
+def _code_lines(report: CompileReport) -> list[str]:
+    if report.code is None:
+        return []
+    code = report.code
+    return [f"code: {code.kernels_bytes:,} bytes of kernels, {code.rest_bytes:,} of everything else\n"]
+
+
+def _layers(report: CompileReport) -> Table:
+    """One row per call; cycles where a run was measured, code where an image was built."""
+    program, run = report.program, report.run
+    numbers = ("MACs", "cycles", "share", "scratch", "code")
+    made = table("layer", "operator", "output", "schedule", *numbers, right=numbers)
+    code = {} if report.code is None else report.code.kernel_bytes
+    shown: set[str] = set()
+    for index, call in enumerate(program.calls):
+        output = program.tensor(call.outputs[0])
+        cycles = None if run is None else run.layers[index].cycles
+        share = "-" if cycles is None or run is None or not run.cycles else f"{cycles / run.cycles:.1%}"
+        made.add_row(
+            call.layer, call.operator, shape(output.dtype, output.shape), call.schedule, count(call.macs),
+            count(cycles), share, count(call.scratch_bytes),
+            "shared" if call.kernel in shown else count(code.get(call.kernel)),
+        )  # fmt: skip
+        shown.add(call.kernel)
+    return made
 
 
 def _largest_constants(program: Program) -> Table:
