@@ -23,6 +23,7 @@ SOURCES = Path(__file__).parent / "native"
 TIMING_HEADERS = (
     "timing_cache.h",
     "timing_decode.h",
+    "timing_m7.h",
     "timing_memory.h",
     "timing_model.h",
     "timing_profile.h",
@@ -41,6 +42,7 @@ TIMING_UNITS = (
     "timing_m33.c",
     "timing_m4.c",
     "timing_m7.c",
+    "timing_m7_traits.c",
     "timing_memory.c",
     "timing_model.c",
     "timing_path.c",
