@@ -13,6 +13,7 @@ from typing import ClassVar
 import pytest
 
 from tests.transports.conformance import TransportConformance
+from tests.transports.orphans import has_gone, opened_by_a_process_that_is_killed
 from tests.transports.snippets import X86_64, Snippets
 from utvm.boards import Board, load_board
 from utvm.errors import ToolchainError, TransportError, TransportTimeout, UsageError
@@ -143,6 +144,10 @@ def test_two_arenas_side_by_side(arena: ArenaTransport) -> None:
 def test_closing_ends_the_process(arena: ArenaTransport) -> None:
     arena.close()
     assert not arena.process.is_running
+
+
+def test_the_arena_ends_with_the_process_that_started_it() -> None:
+    assert has_gone(opened_by_a_process_that_is_killed("ArenaTransport()"))
 
 
 def test_registers_by_name(arena: ArenaTransport) -> None:

@@ -13,6 +13,7 @@ from typing import ClassVar
 import pytest
 
 from tests.transports.conformance import TransportConformance
+from tests.transports.orphans import has_gone, opened_by_a_process_that_is_killed
 from tests.transports.snippets import RV32, THUMB, Snippets
 from utvm.boards import board_names, load_board
 from utvm.errors import DeviceFault, TransportError, TransportTimeout, UsageError
@@ -213,6 +214,11 @@ def test_machines_open_and_end(name: str) -> None:
     assert time.monotonic() - start < 2.0
     transport.close()
     assert not transport.process.is_running
+
+
+def test_qemu_ends_with_the_process_that_started_it() -> None:
+    pid = opened_by_a_process_that_is_killed("QemuTransport(load_board('qemu-mps2-an386'))")
+    assert has_gone(pid)
 
 
 def test_a_board_that_is_no_machine_of_qemu() -> None:

@@ -18,7 +18,10 @@ PACKAGES = {"qemu-system-arm": "qemu-system-arm", "qemu-system-riscv32": "qemu-s
 
 
 class QemuProcess:
-    """QEMU, halted before its first instruction, with a GDB server on a port of its own. It ends with `close`."""
+    """QEMU, halted before its first instruction, with a GDB server on a port of its own.
+
+    It ends with `close`, and by itself when this process does.
+    """
 
     host = "127.0.0.1"
 
@@ -39,6 +42,13 @@ class QemuProcess:
                 stderr=self._stderr,
                 pass_fds=(listener.fileno(),),
             )
+        # QEMU does not notice when we are killed; this shell does, by the end of its input, and then kills QEMU.
+        self._watchdog = subprocess.Popen(
+            ["/bin/sh", "-c", 'read line; kill -9 "$0"', str(self._process.pid)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         with contextlib.suppress(OSError, AttributeError):  # a lockup aborts QEMU; nobody wants its memory on disk
             resource.prlimit(self._process.pid, resource.RLIMIT_CORE, (0, 0))
 
@@ -67,6 +77,10 @@ class QemuProcess:
 
     def close(self) -> None:
         """End the process; may be called twice."""
+        self._watchdog.kill()
+        self._watchdog.wait()
+        if self._watchdog.stdin is not None:
+            self._watchdog.stdin.close()
         self._process.kill()
         self._process.wait()
         self._stderr.close()
