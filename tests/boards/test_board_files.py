@@ -157,3 +157,30 @@ def test_all_wrong_keys_are_named_at_once() -> None:
     with pytest.raises(BoardError) as caught:
         parse_board(text, "mine.toml")
     assert all(key in str(caught.value) for key in ("core.dsp", "clock_hz", "clock:"))
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ('code = ["ccm"]', r"hosted\.code: no region is named 'ccm'; there are itcm, flash"),
+        ('heap = ["flash"]', r"hosted\.heap: region 'flash' is not RAM"),
+        ('heap = ["dtcm", "dtcm"]', r"hosted\.heap: a region is named twice"),
+        ("thumb = false", r"hosted\.thumb: cortex-m7 runs only Thumb code"),
+        ("word_size_bytes = 8", r"hosted\.word_size_bytes: cortex-m7 has words of 4 bytes"),
+        ('comms = "openocd"', r"hosted\.server_port: is needed for comms = 'openocd'"),
+        ('comms = "uart"', r"hosted\.comms: .*uart"),
+        ("server_port = 70000", r"hosted\.server_port: .*70000"),
+        ('startup = "nop"', r"hosted\.startup: must define the function Reset"),
+        ("section_sizes = { stack = 0x2_0000 }", r"hosted\.section_sizes\.stack: larger than region 'dtcm'"),
+        ("section_sizes = { args = 1001 }", r"hosted\.section_sizes\.args: 1001 is not a multiple of 8"),
+        ("section_sizes = { heap = 400_000 }", r"hosted\.section_sizes\.heap: 400,000 bytes, but all RAM is 344,064"),
+        (
+            "section_sizes = { heap = 200_000, workspace = 160_000 }",
+            r"hosted\.section_sizes: heap 200,000, workspace 160,000 are more than all RAM of 344,064 bytes",
+        ),
+        ("section_sizes = { texts = 100 }", r"hosted\.section_sizes\.texts: Extra inputs"),
+    ],
+)
+def test_a_wrong_key_of_the_hosted_table_is_named(table: str, message: str) -> None:
+    with pytest.raises(BoardError, match=r"(?s)mine\.toml: .*" + message):
+        parse_board(f"{F746}\n[hosted]\n{table}\n", "mine.toml")

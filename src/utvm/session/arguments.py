@@ -11,7 +11,7 @@ import numpy as np
 
 from utvm.errors import UsageError
 from utvm.session.signatures import CType, Parameter, Signature
-from utvm.session.tensor import Tensor
+from utvm.session.tensor import DTYPES, Tensor
 
 Argument = object
 """Tensor, int, float, numpy scalar, or None for a null pointer."""
@@ -68,7 +68,9 @@ def _check_tensor(name: str, parameter: Parameter, tensor: Tensor) -> None:
     ctype = parameter.ctype
     if ctype.kind != "pointer":
         raise UsageError(f"{name}: {_of(parameter)} is no pointer; it cannot take {tensor!r}")
-    if ctype.element is not None and ctype.element != tensor.dtype:
+    # Tensors of the wider unsigned types do not exist: those of the signed ones stand for them.
+    element = ctype.element if ctype.element in (*DTYPES, None) else str(ctype.element).removeprefix("u")
+    if element is not None and element != tensor.dtype:
         raise UsageError(f"{name}: {_of(parameter)} cannot point to {tensor!r}; make a view of the other dtype")
 
 

@@ -18,7 +18,6 @@ from utvm.session.arguments import Encoded
 from utvm.session.call import Call
 from utvm.session.constants import ConstantCache
 from utvm.session.memory import Block, heap_regions
-from utvm.session.standalone import Run
 from utvm.session.tensor import little_endian
 from utvm.toolchain.compiler import WARNING_FLAGS
 
@@ -31,9 +30,14 @@ _NOT_HOSTED = ("model.c", "constants.c")
 
 
 @dataclass(frozen=True)
-class HostedRun(Run):
-    """A Run with the intermediate tensors that were asked for, by name."""
+class HostedRun:
+    """One run's outputs by name, core cycles in all and per layer, the deepest stack use in bytes so far, and the
+    intermediate tensors that were asked for."""
 
+    outputs: dict[str, Array]
+    cycles: int
+    layer_cycles: tuple[int, ...]
+    stack_bytes: int
     kept: dict[str, Array]
 
 

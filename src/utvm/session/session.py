@@ -18,7 +18,6 @@ from utvm.errors import UsageError
 from utvm.session.arguments import Encoded
 from utvm.session.build import Built, Entry, ModuleBuilder, Source
 from utvm.session.call import Call
-from utvm.session.connect import open_transport
 from utvm.session.device import Device
 from utvm.session.failures import Code
 from utvm.session.heap import Heap
@@ -35,6 +34,7 @@ from utvm.session.tensor import Storage, Tensor, checked_dtype, checked_shape, l
 from utvm.session.wrappers import slots
 from utvm.toolchain import find_compiler
 from utvm.transports import Transport
+from utvm.transports.opening import open_transport
 
 if TYPE_CHECKING:
     from utvm.model.tensor import Array
@@ -50,10 +50,10 @@ Stage = Callable[[str], None]
 class Session:
     """Use as a context manager; sessions nest and run side by side. Not thread-safe.
 
-    `board` is a board's name, the path of its .toml file, or a Board; `via` a way to it (connect.WAYS; the board file's
-    own by default), unless an open `transport` is given, which the session then closes. Calls are queued and run
-    together (lazily) unless `strict`. `timeout_s` is the longest time for one run of the queue. `workspace_bytes`,
-    `stack_bytes` and `queue_bytes` replace the board file's sizes.
+    `board` is a board's name, the path of its .toml file, or a Board. `via` is a way to it (transports.opening.WAYS;
+    the board file's own by default), unless an open `transport` is given, which the session then closes. Calls are queued
+    and run together (lazily) unless `strict`. `timeout_s` is the longest time for one run of the queue.
+    `workspace_bytes`, `stack_bytes` and `queue_bytes` replace the board file's sizes.
 
     Raises BoardError, ToolchainError, OutOfDeviceMemory, TransportError or VirtualBoardError.
     """
@@ -93,7 +93,7 @@ class Session:
     def _open(self, via: str | None, prefer: Prefer, transport: Transport | None) -> None:
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="utvm-session-")))
         self.memory = DeviceMemory(self.board)
-        self._sections = place_sections(self.board, self.memory)
+        self.sections = place_sections(self.board, self.memory)
         with ThreadPoolExecutor(max_workers=1) as pool:
             # A virtual board takes as long to start as a runtime takes to compile.
             self._stage(f"Connecting to {self.board.title}")
@@ -101,13 +101,11 @@ class Session:
             try:
                 self.compiler = find_compiler(self.board, prefer)
                 self._stage(f"Building the device runtime with {self.compiler.kind}")
-                self._resident: Resident = build_resident(
-                    self.board, self.compiler, self.memory, self._sections, folder
-                )
+                self._resident: Resident = build_resident(self.board, self.compiler, self.memory, self.sections, folder)
             finally:
                 opened = self._stack.enter_context(connecting.result())
-        device = Device(opened, self.board, self._target, self._resident, self._sections)
-        code = Code(self.board.name, self._resident.elf.path, self._linked, self._sections)
+        device = Device(opened, self.board, self._target, self._resident, self.sections)
+        code = Code(self.board.name, self._resident.elf.path, self._linked, self.sections)
         self._runner = Runner(device, code, self.word_bytes, self._timeout_s)
         self.heap = Heap(self.memory, self.sync)
         self._builder = ModuleBuilder(self.compiler, self._target, folder)
