@@ -19,7 +19,6 @@ from utvm.microkernels.depthwise import (
     PlaneLayout,
     PlaneWindow,
     depthwise_records,
-    reach_bytes,
     widen_planes,
     widen_refusal,
     window_cycles,
@@ -187,9 +186,7 @@ def _kernel(site: Site, plan: _Plan) -> CKernel:
             KernelArgument("input", "tensor", image.name),
             KernelArgument("output", "tensor", output.name, written=True),
             KernelArgument("records", "constant", data=records),
-            KernelArgument(
-                "planes", "scratch", size_bytes=planes * layout.plane_bytes + reach_bytes(plan.window.stride)
-            ),
+            KernelArgument("planes", "scratch", size_bytes=planes * layout.plane_bytes),
         ),
         comments=_comments(site, operator, plan),
         units=tuple(units),

@@ -9,7 +9,7 @@ from utvm.microkernels.depthwise.planes import (
     widen_planes,
     widen_refusal,
 )
-from utvm.microkernels.depthwise.window import PlaneWindow, reach_bytes, window_cycles, window_unit
+from utvm.microkernels.depthwise.window import PlaneWindow, window_cycles, window_unit
 
 __all__ = [
     "CHANNELS",
@@ -19,7 +19,6 @@ __all__ = [
     "PlaneLayout",
     "PlaneWindow",
     "depthwise_records",
-    "reach_bytes",
     "widen_planes",
     "widen_refusal",
     "window_cycles",

@@ -109,11 +109,6 @@ def window_cycles(window: PlaneWindow, core: Core) -> float:
     return _built(window, core)[1]
 
 
-def reach_bytes(stride: int) -> int:
-    """How far behind its first pixel a tile may load."""
-    return _tile_bytes(stride) + 8
-
-
 def _tile_bytes(stride: int) -> int:
     return 2 * _TILE * stride
 
