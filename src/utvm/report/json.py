@@ -54,7 +54,7 @@ def compile_json(report: CompileReport) -> Json:
         "saved_to": report.saved_to,
         "macs": program.macs,
         "cycles": None if report.run is None else report.run.cycles,
-        "layers": None if report.run is None else [asdict(layer) for layer in report.run.layers],
+        "layers": [] if report.run is None else [asdict(layer) for layer in report.run.layers],
         "kernel_bytes": None if report.code is None else dict(report.code.kernel_bytes),
         "rest_bytes": None if report.code is None else report.code.rest_bytes,
         **sizes_json(report.sizes),

@@ -82,10 +82,9 @@ def _region_map(program: Program, region: str, size_bytes: int, capacity_bytes: 
         )
 
     blocks = [
-        block(tensor.name, _kind(program, tensor), tensor.first, tensor.last, tensor.offset, tensor.size_bytes,
-              _tensor_detail(program, tensor))
-        for tensor in program.tensors
-        if tensor.region == region
+        block(names[0].symbol, _kind(program, names[-1]), names[0].first, _drawn_last(program, names), names[0].offset,
+              max(tensor.size_bytes for tensor in names), _details(program, names))
+        for names in _storages(program, region)
     ]  # fmt: skip
     for index, call in enumerate(program.calls):
         for argument in call.arguments:
@@ -97,6 +96,31 @@ def _region_map(program: Program, region: str, size_bytes: int, capacity_bytes: 
                 )
     ticks = tuple((PICTURE_HEIGHT * (1 - part / 4), f"{size_bytes * part // 4:,}") for part in range(5))
     return RegionMap(region, size_bytes, capacity_bytes, columns, column_width, tuple(blocks), ticks)
+
+
+def _storages(program: Program, region: str) -> list[list[PlacedTensor]]:
+    """The tensors of a region; those that begin at one place and time, a result and its views, are together."""
+    together: dict[tuple[int, int], list[PlacedTensor]] = {}
+    for tensor in program.tensors:
+        if tensor.region == region:
+            together.setdefault((tensor.offset, tensor.first), []).append(tensor)
+    return list(together.values())
+
+
+def _drawn_last(program: Program, names: list[PlacedTensor]) -> int:
+    """The last column before a result that is written in place of the tensors, or a view, takes over."""
+    first, last = names[0].first, max(tensor.last for tensor in names)
+    place = (names[0].region, names[0].offset)
+    heirs = [
+        other.first - 1
+        for other in program.tensors
+        if (other.region, other.offset) == place and first < other.first <= last
+    ]
+    return min([last, *heirs])
+
+
+def _details(program: Program, names: list[PlacedTensor]) -> tuple[str, ...]:
+    return tuple(line for tensor in names for line in _tensor_detail(program, tensor))
 
 
 def _kind(program: Program, tensor: PlacedTensor) -> Kind:
