@@ -37,7 +37,7 @@ def test_doctor_finds_this_installation_well(utvm: Invoke) -> None:
     assert document["works"] is True and document["problems"] == []
     pinned = {package["name"]: package for package in document["packages"]}
     assert pinned["apache-tvm-ffi"]["fits"] and pinned["apache-tvm-ffi"]["why"]
-    assert {"arm-none-eabi-gcc", "gdb-multiarch", "openocd", "qemu-system-arm"} <= {
+    assert {"arm-none-eabi-gcc", "gdb-multiarch", "openocd", "qemu-system-arm", "qemu-system-riscv32"} <= {
         tool["name"] for tool in document["tools"]
     }
     assert "utvm demo" in utvm("doctor").stdout

@@ -52,9 +52,16 @@ def examine() -> list[Finding]:
         _program(
             "qemu-system-arm",
             "qemu-system-arm",
-            "runs models on QEMU's boards",
-            "--via qemu does not work; the virtual boards do",
+            "runs models on QEMU's Arm machines",
+            "boards qemu-mps... and qemu-microbit do not work; the virtual boards do",
             "apt install qemu-system-arm",
+        ),
+        _program(
+            "qemu-system-riscv32",
+            "qemu-system-riscv32",
+            "runs models on QEMU's RISC-V machine",
+            "board qemu-riscv32-virt does not work; the virtual boards do",
+            "apt install qemu-system-misc",
         ),
         _program(
             "openocd",
