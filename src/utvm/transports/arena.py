@@ -1,8 +1,8 @@
 """The host arena: memory of this computer and a process of its own, used as if they were a bare-metal device.
 
 Device addresses are the process's addresses: each region is mapped below 4 GB, where nothing else lies, so pointers fit
-32 bits and a wild one faults. The host reads and writes the same memory directly. Code runs natively; it is kept apart
-from the host's process by accident's measure, not by malice's: it may still make system calls.
+32 bits and a wild one faults. The host reads and writes the same memory directly. Code runs natively, in a process of
+its own: that guards against accidents, not against malice, for it may still make system calls.
 """
 
 from __future__ import annotations
