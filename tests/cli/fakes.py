@@ -11,6 +11,7 @@ from utvm.cli.services import RunningSession, Services, Stage, ToolchainChoice
 from utvm.codegen.program import Program
 from utvm.model import Array, Model
 from utvm.operators import run_reference
+from utvm.session.profile import CodeRange, Profile
 from utvm.session.standalone import Run
 from utvm.toolchain import Compiler, Elf, Image, ImageSizes
 from utvm.transports import BlockProfile
@@ -22,6 +23,7 @@ SIZES = ImageSizes(
 )
 LAYER_CYCLES = 100
 STACK_BYTES = 416
+CODE_ADDR, CODE = 0x100, bytes.fromhex("0130fde7")  # adds r0, #1; b back to it
 CYCLES_KIND = "modelled: cortex-m7, zero-wait memory"
 
 
@@ -45,9 +47,10 @@ class FakeSession:
         outputs = self._spoil(run_reference(self._model, dict(inputs)))
         return Run(outputs, LAYER_CYCLES * calls + len(self.inputs), (LAYER_CYCLES,) * calls, STACK_BYTES, CYCLES_KIND)
 
-    def profile(self, inputs: Mapping[str, Array], timeout_s: float = 60.0) -> tuple[Run, tuple[BlockProfile, ...]]:
+    def profile(self, inputs: Mapping[str, Array], timeout_s: float = 60.0) -> Profile:
         run = self.run(inputs, timeout_s)
-        return run, (BlockProfile(0x100, 4, 2, 4, run.cycles, {"lost-pairing": 1}),)
+        block = BlockProfile(CODE_ADDR, len(CODE), 2, 4, run.cycles, {"lost-pairing": 1})
+        return Profile(run, (block,), (CodeRange(CODE_ADDR, CODE),))
 
 
 class FakeBoards:

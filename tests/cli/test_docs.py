@@ -22,19 +22,20 @@ def test_every_command_is_described() -> None:
         assert f"`utvm {name}" in text
 
 
-@pytest.mark.parametrize("command", ["run", "compile", "demo"])
+@pytest.mark.parametrize("command", ["run", "profile", "compile", "demo"])
 def test_every_key_is_described(utvm: Invoke, command: str) -> None:
     text = DOCS.read_text(encoding="utf-8")
     model = load_digits().model_path
     services = FakeBoards(load_model(model)).services
     arguments: dict[str, list[object]] = {
         "run": ["run", model, "-b", BOARD, "--check"],
+        "profile": ["profile", model, "-b", BOARD, "--hot"],
         "compile": ["compile", model, "-b", BOARD, "--no-build"],
         "demo": ["demo", "-n", "2"],
     }
     document = only_json(utvm(*arguments[command], "--json", services=services))
     keys = set(document)
-    for name in ("layers", "calls", "kernels", "constants", "memory_plan", "outputs"):
+    for name in ("layers", "calls", "kernels", "constants", "memory_plan", "outputs", "functions"):
         keys |= {key for item in document.get(name, ()) for key in item}
     for name in ("ram_bytes", "flash_bytes", "board", "toolchain", "check"):
         keys |= set(document.get(name) or ())

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from utvm.boards import Board
     from utvm.codegen.program import Program
     from utvm.model import Array
+    from utvm.session.profile import Profile
     from utvm.session.standalone import Run
     from utvm.toolchain import Compiler, Image
-    from utvm.transports import BlockProfile
 
 ToolchainChoice = Literal["auto", "gcc", "zig"]
 Stage = Callable[[str], None]
@@ -34,7 +34,7 @@ class RunningSession(Protocol):
     def run(self, inputs: Mapping[str, Array], timeout_s: float = ...) -> Run:
         """One run on inputs by name."""
 
-    def profile(self, inputs: Mapping[str, Array], timeout_s: float = ...) -> tuple[Run, tuple[BlockProfile, ...]]:
+    def profile(self, inputs: Mapping[str, Array], timeout_s: float = ...) -> Profile:
         """One run, and every basic block that ran in it. Raises UsageError where blocks are not counted."""
 
 

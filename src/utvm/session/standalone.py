@@ -19,10 +19,10 @@ from utvm.errors import DeviceFault, UsageError
 from utvm.model.tensor import Array
 from utvm.runtime import FaultRecord, decode_fault, stack_used_bytes
 from utvm.runtime.rv32_fault_record import decode_rv32_fault
+from utvm.session.profile import Profile, read_code
 from utvm.toolchain import Compiler, Image, build_image, find_compiler
 from utvm.toolchain.linker_script import boot_region
 from utvm.transports import (
-    BlockProfile,
     CycleCounting,
     StopKind,
     StopReason,
@@ -107,20 +107,16 @@ class StandaloneSession:
         self._run_to("UTVMDone", timeout_s)
         return self._result()
 
-    def profile(
-        self, inputs: Mapping[str, Array], timeout_s: float = DEFAULT_TIMEOUT_S
-    ) -> tuple[Run, tuple[BlockProfile, ...]]:
+    def profile(self, inputs: Mapping[str, Array], timeout_s: float = DEFAULT_TIMEOUT_S) -> Profile:
         """One run, and every basic block that ran in it. UsageError unless the board is a virtual one."""
-        if not isinstance(self._transport, VirtualBoardTransport):
-            raise UsageError(
-                f"{self.board.name} is reached by a {type(self._transport).__name__}; only a virtual board "
-                "counts basic blocks"
-            )
+        transport = self._transport
+        if not isinstance(transport, VirtualBoardTransport):
+            raise UsageError(f"only a virtual board counts basic blocks, not a {type(transport).__name__}")
         self._feed(inputs, timeout_s)
-        self._transport.start_profile()
+        transport.start_profile()
         self._run_to("UTVMDone", timeout_s)
-        blocks = self._transport.stop_profile()
-        return self._result(), blocks
+        blocks = transport.stop_profile()
+        return Profile(self._result(), blocks, read_code(transport, blocks))
 
     def _feed(self, inputs: Mapping[str, Array], timeout_s: float) -> None:
         """Go to where the program waits for its inputs, and write them."""
