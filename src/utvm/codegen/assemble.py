@@ -12,12 +12,13 @@ from utvm.codegen.lifetimes import Lifetimes, find_lifetimes
 from utvm.codegen.memory_plan import ArenaRegion, Item, MemoryPlan, plan_memory
 from utvm.codegen.names import Identifiers
 from utvm.codegen.program import Call, CallArgument, Constant, KernelSource, PlacedTensor, Program
+from utvm.codegen.scheduling import schedule_calls, scratch_bytes
 from utvm.errors import CodegenError
 from utvm.model.graph import Model
 from utvm.model.tensor import Array
 from utvm.operators import rule_of
 from utvm.operators.kernel import AnyKernel, CKernel, CodeUnit
-from utvm.schedules import Schedule, Site, default_schedule, scheduled_kernel
+from utvm.schedules import Schedule, Site
 
 
 @dataclass(frozen=True)
@@ -68,23 +69,22 @@ def assemble(
     """
     lifetimes = find_lifetimes(model)
     collected = _Collected()
-    chosen = schedules or {}
     sites = [
         Site(operator, model.input_tensors(operator), model.output_tensors(operator), target.core)
         for operator in lifetimes.calls
     ]
-    picked = [chosen.get(site.operator.name) or default_schedule(site) for site in sites]
-    built = [scheduled_kernel(site, schedule) for site, schedule in zip(sites, picked, strict=True)]
+    fast_bytes = target.regions[0].capacity_bytes if target.regions else 0
+    scheduled = schedule_calls(sites, schedules or {}, lifetimes.items, fast_bytes)
     scratch = [
         Item(_scratch_name(index, argument.parameter), argument.size_bytes, index, index)
-        for index, kernel in enumerate(built)
+        for index, (_, kernel) in enumerate(scheduled)
         for argument in kernel.arguments
         if argument.role == "scratch"
     ]
     plan = plan_memory([*lifetimes.items, *scratch], target.regions, model.name)
     calls = tuple(
         _call(model, index, site, schedule, kernel, collected, plan)
-        for index, (site, schedule, kernel) in enumerate(zip(sites, picked, built, strict=True))
+        for index, (site, (schedule, kernel)) in enumerate(zip(sites, scheduled, strict=True))
     )
     return Program(
         model=model.name,
@@ -143,7 +143,7 @@ def _call(
         outputs=operator.outputs,
         macs=rule_of(operator).macs(operator, site.inputs, site.outputs),
         schedule=str(schedule),
-        scratch_bytes=sum(argument.size_bytes for argument in kernel.arguments),
+        scratch_bytes=scratch_bytes(kernel),
     )
 
 

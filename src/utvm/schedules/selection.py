@@ -18,6 +18,13 @@ def candidates(site: Site) -> Iterator[Schedule]:
             yield from _of_template(template, site)
 
 
+def template_candidates(name: str, site: Site) -> Iterator[Schedule]:
+    """Every legal schedule of one template, its best guesses first; none if it does not apply."""
+    template = template_named(name)
+    if not template.refusal(site):
+        yield from _of_template(template, site)
+
+
 def default_schedule(site: Site) -> Schedule:
     """The schedule with the lowest estimated cost among each applicable template's first legal one."""
     best: tuple[float, Schedule] | None = None
