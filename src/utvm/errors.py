@@ -93,6 +93,14 @@ class TransportTimeout(TransportError):
     """A board did not answer or stop in time; the transport can be reset and used again."""
 
 
+class ArenaEnded(TransportError):
+    """The process of the host arena has ended: `status` is its exit status, negative for a signal."""
+
+    def __init__(self, message: str, status: int | None) -> None:
+        self.status = status
+        super().__init__(message)
+
+
 class VirtualBoardError(UtvmError):
     """The virtual board could not be started or ended unexpectedly."""
 

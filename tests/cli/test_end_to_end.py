@@ -141,7 +141,7 @@ def test_a_model_that_does_not_fit(models_dir: Path, tmp_path: Path) -> None:
     small = tmp_path / "small.toml"
     text = data.read_text(encoding="utf-8")
     assert "size_bytes = 0x10_0000" in text
-    small.write_text(text.replace("size_bytes = 0x10_0000", "size_bytes = 0x2_0000"), encoding="utf-8")
+    small.write_text(text.replace("size_bytes = 0x10_0000", "size_bytes = 0x8000"), encoding="utf-8")
     document = _json("compile", models_dir / "vww_96_int8.tflite", "-b", small, "--no-build", status=1)
     assert document["error"]["type"] == "OutOfMemoryError"
     assert "short by" in document["error"]["message"]

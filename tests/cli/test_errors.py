@@ -14,7 +14,15 @@ import utvm.errors
 from tests.cli.conftest import Invoke, only_json
 from tests.cli.fakes import FakeBoards
 from utvm.compiler import load_model
-from utvm.errors import BoardError, KernelError, UnsupportedModelError, UnsupportedOperator, UsageError, UtvmError
+from utvm.errors import (
+    ArenaEnded,
+    BoardError,
+    KernelError,
+    UnsupportedModelError,
+    UnsupportedOperator,
+    UsageError,
+    UtvmError,
+)
 
 BOARD = "stm32f746-disco"
 
@@ -26,7 +34,7 @@ def _classes(base: type[UtvmError]) -> list[type[UtvmError]]:
 def _example(kind: type[UtvmError]) -> UtvmError:
     if kind is UnsupportedModelError:
         return UnsupportedModelError("m.tflite", [UnsupportedOperator("LSTM", "node 0", 1, "int8", "no")])
-    if issubclass(kind, KernelError):
+    if issubclass(kind, KernelError | ArenaEnded):
         return kind("the reason, in words", status=3)
     return kind("the reason, in words")
 
@@ -91,7 +99,10 @@ def test_an_interruption_writes_nothing(utvm: Invoke, dense: Path, tmp_path: Pat
         (["run", "no-such-file.tflite", "-b", BOARD], "does not exist"),
         (["run", __file__, "-b", BOARD], "the suffix .py is not one of .tflite"),
         (["run", "{dense}"], "--board is needed"),
-        (["compile", "{dense}", "-b", "no-such-board"], "no board is named 'no-such-board'; there are nucleo-g0b1re"),
+        (
+            ["compile", "{dense}", "-b", "no-such-board"],
+            "no board is named 'no-such-board'; there are host, nucleo",
+        ),
         (["compile", "{dense}", "-b", "missing.toml"], "missing.toml: cannot be read as a board file"),
         (["boards", "no-such-board"], "no board is named 'no-such-board'"),
         (["run", "{dense}", "-b", BOARD, "--random", "0"], "--random"),

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.kernels.host import compile_portable
 from tests.models import FILES, benchmark_model, random_inputs, real_inputs
 from utvm.boards import board_names, load_board
 from utvm.codegen.program import Program
@@ -82,7 +83,8 @@ def test_the_same_cycles_in_every_session(digits: Model, program: Program) -> No
     assert counts[0] == counts[1]
 
 
-def with_first_kernel(program: Program, body: str) -> Program:
+def with_first_kernel(model: Model, body: str) -> Program:
+    program = compile_portable(model)
     kernel = program.kernels[0]
     broken = replace(kernel, definition=f"{kernel.prototype} {{\n{body}\n}}\n")
     return replace(program, kernels=(broken, *program.kernels[1:]))
@@ -91,24 +93,24 @@ def with_first_kernel(program: Program, body: str) -> Program:
 UNUSED = "(void)input; (void)weights; (void)bias; (void)multipliers; (void)shifts; (void)output;"
 
 
-def test_a_wild_write_is_a_fault_that_names_the_kernel(digits: Model, program: Program) -> None:
-    broken = with_first_kernel(program, f"{UNUSED} *(volatile int32_t *)0x60000000 = 1; return 0;")
+def test_a_wild_write_is_a_fault_that_names_the_kernel(digits: Model) -> None:
+    broken = with_first_kernel(digits, f"{UNUSED} *(volatile int32_t *)0x60000000 = 1; return 0;")
     inputs = random_inputs(digits, 1)[0]
     with StandaloneSession(broken, F746, "zig") as session:
-        with pytest.raises(DeviceFault, match=program.kernels[0].name) as caught:
+        with pytest.raises(DeviceFault, match=broken.kernels[0].name) as caught:
             session.run(inputs)
         assert "0x60000000" in str(caught.value)
         assert caught.value.registers["pc"] != 0
 
 
-def test_a_failing_kernel_is_reported(digits: Model, program: Program) -> None:
-    broken = with_first_kernel(program, f"{UNUSED} return 7;")
+def test_a_failing_kernel_is_reported(digits: Model) -> None:
+    broken = with_first_kernel(digits, f"{UNUSED} return 7;")
     with StandaloneSession(broken, F746, "zig") as session, pytest.raises(DeviceFault, match="returned 7"):
         session.run(random_inputs(digits, 1)[0])
 
 
-def test_an_endless_kernel_times_out(digits: Model, program: Program) -> None:
-    broken = with_first_kernel(program, f"{UNUSED} for (volatile int32_t i = 0;; ++i) {{ }}")
+def test_an_endless_kernel_times_out(digits: Model) -> None:
+    broken = with_first_kernel(digits, f"{UNUSED} for (volatile int32_t i = 0;; ++i) {{ }}")
     with StandaloneSession(broken, F746, "zig") as session, pytest.raises(TransportTimeout):
         session.run(random_inputs(digits, 1)[0], timeout_s=0.5)
 

@@ -13,8 +13,8 @@ import signal
 from collections.abc import Sequence
 
 from utvm.boards import Board, Region, load_board
-from utvm.errors import TransportError, TransportTimeout, UsageError
-from utvm.transports.arena_process import REGISTERS, ArenaProcess, ChildEnded, Halt, Mapping, arena_program
+from utvm.errors import ArenaEnded, TransportError, TransportTimeout, UsageError
+from utvm.transports.arena_process import REGISTERS, ArenaProcess, Halt, Mapping, arena_program
 from utvm.transports.base import Capabilities, StopKind, StopReason, Transport
 
 BREAKPOINT_INSTRUCTION = b"\xcc"
@@ -136,7 +136,7 @@ class ArenaTransport(Transport):
                 self._write(addr, BREAKPOINT_INSTRUCTION)
             try:
                 return self._stop_reason(self._let_run(timeout_s))
-            except ChildEnded as error:
+            except ArenaEnded as error:
                 return self._ended(error)
         finally:
             for addr, data in replaced:
@@ -168,7 +168,7 @@ class ArenaTransport(Transport):
         number = signal.Signals(halt.signal)
         return StopReason(StopKind.FAULT, pc, GDB_SIGNALS[number], registers, _describe(halt, pc))
 
-    def _ended(self, error: ChildEnded) -> StopReason:
+    def _ended(self, error: ArenaEnded) -> StopReason:
         """Code can end the process by a system call or by wrecking its stack of signals; others only from outside."""
         status = error.status
         if status is not None and status >= 0:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from utvm.errors import ToolchainError, TransportError, TransportTimeout
+from utvm.errors import ArenaEnded, ToolchainError, TransportError, TransportTimeout
 from utvm.toolchain.cache import cache_directory, content_key
 from utvm.toolchain.compiler import WARNING_FLAGS
 from utvm.toolchain.host import find_host_compiler
@@ -101,7 +101,7 @@ class ArenaProcess:
     def run(self, registers: dict[str, int], timeout_s: float, *, step: bool = False, reset: bool = False) -> Halt:
         """Let the core run from these registers until it halts.
 
-        After `timeout_s` the core is interrupted: the halt's signal is then SIGUSR1. Raises ChildEnded, and
+        After `timeout_s` the core is interrupted: the halt's signal is then SIGUSR1. Raises ArenaEnded, and
         TransportTimeout when even that did not stop it and the process was ended instead.
         """
         flags = (_STEP if step else 0) | (_RESET if reset else 0)
@@ -153,19 +153,12 @@ class ArenaProcess:
         number, code, fault_addr, *values = _REPLY.unpack(data)
         return Halt(number, code, fault_addr, dict(zip(REGISTERS, values, strict=True)))
 
-    def _ended(self) -> ChildEnded:
+    def _ended(self) -> ArenaEnded:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(INTERRUPT_TIMEOUT_S)
-        return ChildEnded(self._process.returncode)
-
-
-class ChildEnded(TransportError):
-    """The process has ended: `status` is its exit status, negative for a signal."""
-
-    def __init__(self, status: int | None) -> None:
-        self.status = status
+        status = self._process.returncode
         how = f"by signal {-status}" if status is not None and status < 0 else f"with status {status}"
-        super().__init__(f"the arena's process ended {how}; reset the transport to use it again")
+        return ArenaEnded(f"the arena's process ended {how}; reset the transport to use it again", status)
 
 
 def arena_program() -> Path:
