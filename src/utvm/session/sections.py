@@ -17,7 +17,7 @@ CANARY_BYTES = 16
 NULL_CANARY_ADDRS = (0x0, 0x4, 0x8, 0xC, 0x10, 0x20, 0x40, 0x80)
 """Canaries where a write through a null pointer, or a structure at null, lands if there is RAM at address 0."""
 
-DEFAULT_QUEUE_BYTES = 4096
+DEFAULT_QUEUE_BYTES = 8192
 DEFAULT_WORKSPACE_BYTES = 16384
 _SHARE_OF_RAM = 16
 """A default size is at most this part of the largest RAM region."""
@@ -43,7 +43,7 @@ class Sections:
 
     @property
     def result_bytes(self) -> int:
-        """Bytes for results: a third, as a task with two arguments takes twice what its result does."""
+        """Bytes for results: a third, as a task with two arguments of its own takes twice what its result does."""
         return (self.queue.size_bytes - CANARY_BYTES) // 3 // ALIGNMENT_BYTES * ALIGNMENT_BYTES
 
     @property

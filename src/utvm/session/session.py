@@ -51,8 +51,8 @@ class Session:
     """Use as a context manager; sessions nest and run side by side. Not thread-safe.
 
     `board` is a board's name, the path of its .toml file, or a Board. `via` is a way to it (transports.opening.WAYS;
-    the board file's own by default), unless an open `transport` is given, which the session then closes. Calls are queued
-    and run together (lazily) unless `strict`. `timeout_s` is the longest time for one run of the queue.
+    the board file's own by default), unless an open `transport` is given, which the session then closes. Calls are
+    queued and run together (lazily) unless `strict`. `timeout_s` is the longest time for one run of the queue.
     `workspace_bytes`, `stack_bytes` and `queue_bytes` replace the board file's sizes.
 
     Raises BoardError, ToolchainError, OutOfDeviceMemory, TransportError or VirtualBoardError.
