@@ -7,32 +7,16 @@ holds a group of rows, so that it stays small beside the activations.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-from utvm.microkernels.assembly import supports
-from utvm.microkernels.conv import (
-    ChannelRanges,
-    ConvTile,
-    Rounding,
-    channel_ranges,
-    pack_pairs,
-    pairable,
-    records,
-    records_refusal,
-    rounding_of,
-    settled_channels,
-    tile_cycles,
-    tile_unit,
-)
+from utvm.microkernels.conv import ConvTile, Rounding, pack_pairs, pairable, records, tile_cycles, tile_unit
 from utvm.microkernels.conv.clamp import clamp_bytes
 from utvm.microkernels.conv.strips import FILL, QUAD_ORDER, widen_elements, widen_quads
-from utvm.model.fixed_point import Int64Array
-from utvm.model.operator_types import Conv2D
 from utvm.model.tensor import Array
 from utvm.operators.kernel import CKernel, CodeUnit, KernelArgument
+from utvm.schedules.conv2d_channels import conv2d_of, conv_channels, extents, plain_conv2d_refusal, sweep_cycles
 from utvm.schedules.conv2d_layout import Geometry, StripLayout, tile_sizes, unroll_choices, widest_tile
 from utvm.schedules.conv2d_strip_source import strip_body
 from utvm.schedules.schedule import KnobValue, Schedule
@@ -49,19 +33,6 @@ _ELEMENT_CYCLES = 1.25
 _QUAD_ELEMENT_CYCLES = 0.7
 
 
-@dataclass(frozen=True, eq=False)
-class _Analysis:
-    """What the template finds out about a site; `refusal` says why it does not apply."""
-
-    refusal: str
-    geometry: Geometry
-    weights: Array
-    bias: Int64Array
-    ranges: ChannelRanges
-    rounding: Rounding
-    pairs: tuple[tuple[int, int], ...]
-
-
 class Conv2DStrip(Template):
     """Conv2D without groups or dilation along rows, weights known, gemmlowp's rounding."""
 
@@ -69,39 +40,40 @@ class Conv2DStrip(Template):
 
     def refusal(self, site: Site) -> str:
         """See Template."""
-        reason = _applies(site)
-        return reason or _analyse(site).refusal
+        reason = plain_conv2d_refusal(site)
+        if not reason and conv2d_of(site).dilation[1] != 1 and site.inputs[1].shape[2] > 1:
+            reason = "dilated along rows"
+        return reason or _tile_refusal(site)
 
     def knobs(self, site: Site) -> Mapping[str, tuple[KnobValue, ...]]:
         """`pixels` of a tile; `rows` of outputs per strip, or pixels of one flat row; words of taps to `unroll`."""
         return {
             "pixels": widest_tile(site.core),
-            "rows": _strip_choices(site, _analyse(site).geometry),
+            "rows": _strip_choices(site, _geometry(site)),
             "unroll": unroll_choices(site.core),
         }
 
     def estimated_cycles(self, site: Site, schedule: Schedule) -> float:
-        """From the tiles' modelled cycles; caches aside."""
-        found = _analyse(site)
-        layout, widest = _layout(found.geometry, schedule), int(schedule.knob("pixels"))
-        geometry = found.geometry
+        """From the tiles' modelled cycles, and the sweeps over weights in flash."""
+        found, geometry = conv_channels(site), _geometry(site)
+        layout, widest = _layout(geometry, schedule), int(schedule.knob("pixels"))
         row = layout.pixels if geometry.flat else geometry.out_width
         rows = -(-geometry.out_width // row) if geometry.flat else geometry.out_height
         tiles = sum(
             count * tile_cycles(layout.tile(size, found.rounding), site.core) + _CALL_CYCLES
             for size, count in tile_sizes(row, widest)
         )
-        groups = 1 if geometry.flat else -(-geometry.out_height // layout.rows)
-        elements = groups * layout.strip_rows * geometry.image_columns * geometry.channels
+        groups = rows if geometry.flat else -(-geometry.out_height // layout.rows)
+        elements = (1 if geometry.flat else groups) * layout.strip_rows * geometry.image_columns * geometry.channels
         widening = elements * (_QUAD_ELEMENT_CYCLES if layout.in_quads else _ELEMENT_CYCLES * layout.copies)
-        return geometry.batch * (rows * len(found.pairs) * tiles + widening)
+        weight_bytes = 4 * len(found.pairs) * geometry.window[0] * layout.row_words
+        sweeps = groups * sweep_cycles(weight_bytes, site.core)
+        return geometry.batch * (rows * len(found.pairs) * tiles + widening + sweeps)
 
     def kernel(self, site: Site, schedule: Schedule) -> CKernel:
         """See Template."""
-        operator = site.operator
-        assert isinstance(operator, Conv2D)
-        found = _analyse(site)
-        layout, widest = _layout(found.geometry, schedule), int(schedule.knob("pixels"))
+        operator, found = conv2d_of(site), conv_channels(site)
+        layout, widest = _layout(_geometry(site), schedule), int(schedule.knob("pixels"))
         tiles = _tiles(layout, widest, found.rounding)
         units = {size: tile_unit(tile, site.core) for size, tile in tiles.items()}
         widen = widen_quads(site.core) if layout.in_quads else widen_elements(site.core, layout.copies)
@@ -122,8 +94,8 @@ class Conv2DStrip(Template):
                 KernelArgument("strip", "scratch", size_bytes=layout.size_bytes(), written=True),
             ),
             comments=(
-                f"input: int8 {_extents(image.shape)}, output: int8 {_extents(site.outputs[0].shape)}",
-                f"weights: int8 {_extents(weights.shape)} (OHWI), two channels interleaved per word of two taps",
+                f"input: int8 {extents(image.shape)}, output: int8 {extents(site.outputs[0].shape)}",
+                f"weights: int8 {extents(weights.shape)} (OHWI), two channels interleaved per word of two taps",
                 "records: per two channels their biases, multipliers, addends and shifts",
                 f"strip: {layout.strip_rows} rows of {layout.row_elements} int16, padded with the zero point",
             ),
@@ -131,57 +103,25 @@ class Conv2DStrip(Template):
         )
 
 
-def _applies(site: Site) -> str:
-    """The refusals that need no arithmetic."""
-    operator = site.operator
-    if not isinstance(operator, Conv2D):
-        return "not a Conv2D"
-    if not supports(site.core):
-        return f"{site.core.name} has no DSP instructions that assembly is scheduled for"
-    image, weights, bias = site.inputs
-    if weights.data is None or bias.data is None:
-        return "weights or bias are not constants"
-    if weights.shape[3] != image.shape[3]:
-        return "grouped channels"
-    if operator.dilation[1] != 1 and weights.shape[2] > 1:
-        return "dilated along rows"
+@lru_cache(maxsize=8)
+def _tile_refusal(site: Site) -> str:
+    """Why the channels or distances do not fit a tile."""
+    channels, geometry = conv_channels(site), _geometry(site)
+    if channels.refusal:
+        return channels.refusal
+    layout = _sized(geometry, _strip_choices(site, geometry)[0], unroll_choices(site.core)[0])
+    sizes = {size for widest in widest_tile(site.core) for size in _tiles(layout, widest, channels.rounding)}
+    for size in sorted(sizes):
+        if reason := layout.tile(size, channels.rounding).refusal():
+            return reason
+    taps = channels.weights.reshape(channels.weights.shape[0], -1)
+    if not all(pairable(taps, channels.active_ranges, low, high) for low, high in channels.pairs):
+        return "two channels' weights or accumulators are too large to share a word"
     return ""
 
 
-@lru_cache(maxsize=8)
-def _analyse(site: Site) -> _Analysis:
-    """Ranges and pairs of a site for which `_applies` is empty."""
-    operator = site.operator
-    assert isinstance(operator, Conv2D)
-    weights, stored = site.inputs[1].data, site.inputs[2].data
-    assert weights is not None and stored is not None
-    zero_point, requantization = operator.output_zero_point, operator.requantization
-    geometry = Geometry.of(operator, site.inputs, site.outputs[0])
-    taps = weights.reshape(weights.shape[0], -1)
-    bias = stored.astype(np.int64) - operator.input_zero_point * taps.astype(np.int64).sum(axis=1)
-    ranges = channel_ranges(taps, bias)
-    rounding = rounding_of(zero_point, operator.clamp)
-    settled = settled_channels(requantization, zero_point, ranges)
-    reason = records_refusal(requantization, zero_point, rounding, ranges)
-    pairs = _pairs(geometry.out_channels)
-    # Settled channels need no weights, and must not keep others from sharing a word with them.
-    active = np.where(settled[:, np.newaxis], np.int8(0), taps)
-    active_ranges = channel_ranges(active, np.where(settled, 0, bias))
-    if not reason:
-        layout = _sized(geometry, _strip_choices(site, geometry)[0], unroll_choices(site.core)[0])
-        sizes = {size for widest in widest_tile(site.core) for size in _tiles(layout, widest, rounding)}
-        reason = next((text for size in sorted(sizes) if (text := layout.tile(size, rounding).refusal())), "")
-    if not reason and not all(pairable(active, active_ranges, low, high) for low, high in pairs):
-        reason = "two channels' weights or accumulators are too large to share a word"
-    return _Analysis(reason, geometry, active.reshape(weights.shape), bias, ranges, rounding, pairs)
-
-
-def _pairs(channels: int) -> tuple[tuple[int, int], ...]:
-    """Neighbours; the last of an odd number is computed with its neighbour a second time, a single one with itself."""
-    if channels == 1:
-        return ((0, 0),)
-    found = [(low, low + 1) for low in range(0, channels - 1, 2)]
-    return (*found, *([(channels - 2, channels - 1)] if channels % 2 else []))
+def _geometry(site: Site) -> Geometry:
+    return Geometry.of(conv2d_of(site), site.inputs, site.outputs[0])
 
 
 def _tap_rows(layout: StripLayout, weights: Array) -> Array:
@@ -230,7 +170,3 @@ def _tiles(layout: StripLayout, widest: int, rounding: Rounding) -> dict[int, Co
         rows.append(layout.geometry.out_width % layout.pixels)
     sizes = {size for row in rows for size, _ in tile_sizes(row, widest)}
     return {size: layout.tile(size, rounding) for size in sorted(sizes, reverse=True)}
-
-
-def _extents(shape: tuple[int, ...]) -> str:
-    return "x".join(str(extent) for extent in shape)

@@ -9,6 +9,7 @@ from utvm.microkernels.conv.records import RECORD_WORDS
 from utvm.microkernels.conv.strips import FILL
 from utvm.model.operator_types import Conv2D
 from utvm.operators.kernel import CodeUnit
+from utvm.schedules.conv2d_channels import low_channel
 from utvm.schedules.conv2d_layout import StripLayout, tile_sizes
 
 _INDENT = "    "
@@ -58,7 +59,7 @@ class _Source:
             calls = self._tile_calls("strip", "at", int(pixels))
         else:
             calls = self._variable_tile_calls(pixels)
-        place = [f"int8_t *at = output + first * {geometry.out_channels} + {self._channel()};"]
+        place = [f"int8_t *at = output + first * {geometry.out_channels} + {low_channel(geometry.out_channels)};"]
         return [widen, *self._pair_loop([*place, *calls])]
 
     def rows(self) -> list[str]:
@@ -75,7 +76,7 @@ class _Source:
         row_bytes = geometry.out_width * geometry.out_channels
         per_row = [
             f"const int16_t *place = {strip};",
-            f"int8_t *at = out + (first + row) * {row_bytes} + {self._channel()};",
+            f"int8_t *at = out + (first + row) * {row_bytes} + {low_channel(geometry.out_channels)};",
             *self._tile_calls("place", "at", geometry.out_width),
         ]
         group += self._pair_loop(_block(f"for (int32_t row = 0; row < {rows}; ++row)", per_row))
@@ -132,13 +133,6 @@ class _Source:
         # The second copy is one element ahead.
         second = f", {2 * (self.layout.copy_elements - 1)}" if self.layout.copies > 1 else ""
         return f"{self.widen.name}({strip}, {source}, {count}{second});"
-
-    def _channel(self) -> str:
-        """The low channel of the pair, as `_pairs` of the template has them."""
-        channels = self.geometry.out_channels
-        if channels % 2 == 0:
-            return "2 * pair"
-        return "0" if channels == 1 else f"(pair < {channels // 2} ? 2 * pair : {channels - 2})"
 
     def _pair_loop(self, body: list[str]) -> list[str]:
         words = self.geometry.window[0] * self.layout.row_words

@@ -5,6 +5,7 @@ from __future__ import annotations
 from utvm.errors import ScheduleError
 from utvm.schedules.add import AddLinear
 from utvm.schedules.conv2d_strip import Conv2DStrip
+from utvm.schedules.conv2d_winograd import Conv2DWinograd
 from utvm.schedules.depthwise import DepthwisePlanes
 from utvm.schedules.fully_connected import FullyConnectedDot
 from utvm.schedules.pool import PoolWords
@@ -14,6 +15,7 @@ from utvm.schedules.template import Template
 TEMPLATES: tuple[Template, ...] = (
     Portable(),
     Conv2DStrip(),
+    Conv2DWinograd(),
     DepthwisePlanes(),
     FullyConnectedDot(),
     AddLinear(),

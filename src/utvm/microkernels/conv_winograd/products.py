@@ -1,0 +1,63 @@
+"""Sixteen products of matrices, one a frequency: two tiles by two channels at a time."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from utvm.boards import Core
+from utvm.microkernels.assembly import TUNINGS, AssemblyFunction, Instruction
+from utvm.microkernels.assembly.operations import advance, alu, branch, constant, ldr, mov, multiply, smlad, store
+from utvm.microkernels.conv_winograd.weights import FREQUENCIES
+from utvm.operators.kernel import CodeUnit
+
+SUMS_TILE_BYTES = FREQUENCIES * 2 * 4
+"""Of one tile: [frequency][low or high channel] int32."""
+
+LARGEST_CHANNELS = 120
+"""With more input channels a load does not reach from one tile to the next."""
+
+_PATCHES, _WEIGHTS, _SUMS, _PAIRS = "r0", "r1", "r2", "r3"
+_SLOTS = {_PATCHES: 0, _SUMS: 4}
+
+
+def product_unit(channels: int, core: Core) -> CodeUnit:
+    """`void f(const int16_t *patches, const int32_t *weights, int32_t *sums, int32_t tile_pairs)`.
+
+    For all frequencies of one pair of output channels; `channels` (even) of input. Sums are [tile][frequency][2].
+    """
+    return _built(channels, core)[0]
+
+
+def product_cycles(channels: int, core: Core) -> float:
+    """Modelled cycles per two tiles, all frequencies."""
+    return FREQUENCIES * _built(channels, core)[1]
+
+
+@lru_cache(maxsize=64)
+def _built(channels: int, core: Core) -> tuple[CodeUnit, float]:
+    name = f"utvm_winograd_products_2x2_s16_s16_c{channels}_{TUNINGS[core.name]}"
+    prototype = f"void {name}(const int16_t *patches, const int32_t *weights, int32_t *sums, int32_t tile_pairs)"
+    function = AssemblyFunction(name, prototype, core, stack_bytes=8)
+    tile_bytes = FREQUENCIES * 2 * channels
+    spills = [store("str", register, "sp", slot, f"stack {register}") for register, slot in _SLOTS.items()]
+    function.block([*spills, *constant("lr", FREQUENCIES)])
+    function.label(1, align_bytes=1)
+    function.block([mov("r12", _PAIRS)])
+    function.label(2)
+    body: list[Instruction] = []
+    for word in range(channels // 2):
+        body += [ldr("r10", _WEIGHTS, 8 * word, "weights"), ldr("r11", _WEIGHTS, 8 * word + 4, "weights")]
+        for tile, (x, low, high) in enumerate((("r8", "r4", "r5"), ("r9", "r6", "r7"))):
+            body.append(ldr(x, _PATCHES, 4 * word + tile * tile_bytes, "patches"))
+            for total, factor in ((low, "r10"), (high, "r11")):
+                body.append(smlad(total, x, factor, total) if word else multiply("smuad", total, x, factor))
+    for tile, totals in enumerate((("r4", "r5"), ("r6", "r7"))):
+        for side, total in enumerate(totals):
+            body.append(store("str", total, _SUMS, tile * SUMS_TILE_BYTES + 4 * side, "sums"))
+    body += [*advance(_PATCHES, 2 * tile_bytes), *advance(_SUMS, 2 * SUMS_TILE_BYTES)]
+    function.block([*body, alu("subs", "r12", "r12", 1), branch("ne", "2b")], loop=True)
+    cycles = function.block_cycles[-1]
+    end = [ldr(register, "sp", slot, f"stack {register}") for register, slot in _SLOTS.items()]
+    end += [*advance(_PATCHES, 2 * channels), *advance(_SUMS, 8), *advance(_WEIGHTS, 4 * channels), *spills]
+    function.block([*end, alu("subs", "lr", "lr", 1), branch("ne", "1b")])
+    return function.unit(), cycles

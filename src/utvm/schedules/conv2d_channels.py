@@ -1,0 +1,117 @@
+"""What every Conv2D template in assembly finds out first: whether it may apply, and its channels' constants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from utvm.boards import Core
+from utvm.microkernels.assembly import supports
+from utvm.microkernels.conv import (
+    ChannelRanges,
+    Rounding,
+    channel_ranges,
+    records_refusal,
+    rounding_of,
+    settled_channels,
+)
+from utvm.model.fixed_point import Int64Array
+from utvm.model.operator_types import Conv2D
+from utvm.model.tensor import Array
+from utvm.schedules.template import Site
+
+# A line of 32 bytes takes about 16 cycles to fill; 4 KB stay.
+_FLASH_CYCLES_PER_BYTE = 0.5
+_CACHED_BYTES = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class ConvChannels:
+    """Output channels of a convolution over stored inputs: the input's zero point is in the biases.
+
+    `weights` (OHWI) and `active_ranges` are zero for settled channels, whose output does not depend on them. `pairs`
+    are the (low, high) channels that are computed together. `refusal` says why they cannot be requantized exactly.
+    """
+
+    refusal: str
+    weights: Array
+    bias: Int64Array
+    ranges: ChannelRanges
+    active_ranges: ChannelRanges
+    rounding: Rounding
+    pairs: tuple[tuple[int, int], ...]
+
+
+def plain_conv2d_refusal(site: Site) -> str:
+    """Why no template in assembly applies, before any arithmetic."""
+    operator = site.operator
+    if not isinstance(operator, Conv2D):
+        return "not a Conv2D"
+    if not supports(site.core):
+        return f"{site.core.name} has no DSP instructions that assembly is scheduled for"
+    image, weights, bias = site.inputs
+    if weights.data is None or bias.data is None:
+        return "weights or bias are not constants"
+    if weights.shape[3] != image.shape[3]:
+        return "grouped channels"
+    return ""
+
+
+@lru_cache(maxsize=8)
+def conv_channels(site: Site) -> ConvChannels:
+    """The channels of a site for which `plain_conv2d_refusal` is empty."""
+    operator = conv2d_of(site)
+    weights, stored = site.inputs[1].data, site.inputs[2].data
+    assert weights is not None and stored is not None
+    zero_point, requantization = operator.output_zero_point, operator.requantization
+    taps = weights.reshape(weights.shape[0], -1)
+    bias = stored.astype(np.int64) - operator.input_zero_point * taps.astype(np.int64).sum(axis=1)
+    ranges = channel_ranges(taps, bias)
+    rounding = rounding_of(zero_point, operator.clamp)
+    settled = settled_channels(requantization, zero_point, ranges)
+    active = np.where(settled[:, np.newaxis], np.int8(0), taps)
+    return ConvChannels(
+        refusal=records_refusal(requantization, zero_point, rounding, ranges),
+        weights=active.reshape(weights.shape),
+        bias=bias,
+        ranges=ranges,
+        active_ranges=channel_ranges(active, np.where(settled, 0, bias)),
+        rounding=rounding,
+        pairs=channel_pairs(weights.shape[0]),
+    )
+
+
+def conv2d_of(site: Site) -> Conv2D:
+    """The site's operator, known to be a Conv2D."""
+    assert isinstance(site.operator, Conv2D)
+    return site.operator
+
+
+def sweep_cycles(size_bytes: int, core: Core) -> float:
+    """A guess of what it costs to read constants from flash once, beyond what instructions cost.
+
+    Whatever is larger than the smallest data caches is read again each time.
+    """
+    return size_bytes * _FLASH_CYCLES_PER_BYTE if core.name == "cortex-m7" and size_bytes > _CACHED_BYTES else 0.0
+
+
+def channel_pairs(channels: int) -> tuple[tuple[int, int], ...]:
+    """Neighbours; the last of an odd number is computed with its neighbour a second time, a single one with itself."""
+    if channels == 1:
+        return ((0, 0),)
+    found = [(low, low + 1) for low in range(0, channels - 1, 2)]
+    return (*found, *([(channels - 2, channels - 1)] if channels % 2 else []))
+
+
+def low_channel(channels: int) -> str:
+    """The first channel of `pair`, as `channel_pairs` has them, in C."""
+    if channels % 2 == 0:
+        return "2 * pair"
+    return "0" if channels == 1 else f"(pair < {channels // 2} ? 2 * pair : {channels - 2})"
+
+
+def extents(shape: tuple[int, ...]) -> str:
+    """A shape in a comment."""
+    return "x".join(str(extent) for extent in shape)

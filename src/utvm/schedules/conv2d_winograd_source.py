@@ -1,0 +1,97 @@
+"""The C around the units of a Winograd convolution: groups of tiles, rows of pixels, pairs of channels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from utvm.microkernels.conv.strips import FILL
+from utvm.microkernels.conv_winograd import FREQUENCIES
+from utvm.microkernels.conv_winograd.products import SUMS_TILE_BYTES
+from utvm.microkernels.conv_winograd.weights import RECORD_WORDS
+from utvm.model.operator_types import Conv2D
+from utvm.schedules.conv2d_channels import low_channel
+
+if TYPE_CHECKING:
+    from utvm.schedules.conv2d_winograd import WinogradLayout
+
+_BODY = """\
+int16_t *strip = (int16_t *)shared;
+int32_t *sums = shared;
+for (int32_t row = 0; row < {tiles_down}; row += {tile_rows}) {{
+    const int32_t tile_rows = row <= {last_row} ? {tile_rows} : {tiles_down} - row;
+    for (int32_t column = 0; column < {tiles_across}; column += {tiles}) {{
+        const int32_t tiles = column <= {last_column} ? {tiles} : {tiles_across} - column;
+        const int32_t columns = 2 * tiles + 2;
+        const int32_t x = 2 * column - {left};
+        const int32_t begin = x < 0 ? -x : 0;
+        const int32_t end = x + columns > {width} ? {width} - x : columns;
+        for (int32_t line = 0; line < 2 * tile_rows + 2; ++line) {{
+            const int32_t y = 2 * row + line - {top};
+            int16_t *place = strip + line * {row_elements};
+            if (y < 0 || y >= {height} || begin >= end) {{
+                {fill}(place, {zero_point}, columns * {channels});
+                continue;
+            }}
+            {fill}(place, {zero_point}, begin * {channels});
+            {widen}(place + begin * {channels}, image + (y * {width} + x + begin) * {channels},
+                {widen_count});
+            {fill}(place + end * {channels}, {zero_point}, (columns - end) * {channels});
+        }}
+        for (int32_t line = 0; line < tile_rows; ++line) {{
+            {transform}(strip + line * {two_rows_elements}, patches + line * tiles * {patch_elements}, tiles);
+        }}
+        for (int32_t pair = 0; pair < {pairs}; ++pair) {{
+            int8_t *at = out + (row * {out_width} + column) * {two_pixels} + {low_channel};
+            {products}(patches, weights + pair * {pair_words}, sums, (tile_rows * tiles + 1) / 2);
+            for (int32_t line = 0; line < tile_rows; ++line) {{
+                {results}(sums + line * tiles * {tile_sums}, records + pair * {record_words},
+                    at + line * {two_out_rows}, tiles);
+            }}
+        }}
+    }}
+}}"""
+
+
+def winograd_body(operator: Conv2D, layout: WinogradLayout, in_quads: bool, units: Sequence[str]) -> str:
+    """The kernel's statements; `units` names widen, transform, products and results."""
+    geometry = layout.geometry
+    widen, transform, products, results = units
+    down, across = geometry.out_height // 2, geometry.out_width // 2
+    body = _BODY.format(
+        tiles_down=down,
+        tiles_across=across,
+        tile_rows=layout.tile_rows,
+        tiles=layout.tiles,
+        last_row=down - layout.tile_rows,
+        last_column=across - layout.tiles,
+        left=geometry.padding.left,
+        top=geometry.padding.top,
+        width=geometry.width,
+        height=geometry.height,
+        channels=geometry.channels,
+        zero_point=operator.input_zero_point,
+        row_elements=layout.strip_row_elements,
+        two_rows_elements=2 * layout.strip_row_elements,
+        patch_elements=FREQUENCIES * geometry.channels,
+        widen_count=f"(end - begin) * {geometry.channels // 4 if in_quads else geometry.channels}",
+        pairs=(geometry.out_channels + 1) // 2,
+        pair_words=FREQUENCIES * geometry.channels,
+        record_words=RECORD_WORDS,
+        tile_sums=SUMS_TILE_BYTES // 4,
+        out_width=geometry.out_width,
+        two_pixels=2 * geometry.out_channels,
+        two_out_rows=2 * geometry.out_width * geometry.out_channels,
+        low_channel=low_channel(geometry.out_channels),
+        fill=FILL.name,
+        widen=widen,
+        transform=transform,
+        products=products,
+        results=results,
+    )
+    image = geometry.height * geometry.width * geometry.channels
+    out = geometry.out_height * geometry.out_width * geometry.out_channels
+    if geometry.batch == 1:
+        return f"const int8_t *image = input;\nint8_t *out = output;\n{body}"
+    lines = [f"const int8_t *image = input + n * {image};", f"int8_t *out = output + n * {out};", *body.split("\n")]
+    return "\n".join([f"for (int32_t n = 0; n < {geometry.batch}; ++n) {{", *("    " + line for line in lines), "}"])
