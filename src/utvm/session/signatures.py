@@ -149,7 +149,8 @@ def _ctype(entry: Any) -> CType:
         element, writable = _element(_type_of(entry))
         return CType("pointer", size_bytes, element=element, writable=writable, text=text)
     if entry.tag == "DW_TAG_enumeration_type":
-        return CType("int", size_bytes, signed=True, text=text)
+        underlying = _type_of(entry)
+        return CType("int", size_bytes, signed=underlying is None or _ctype(underlying).signed, text=text)
     if entry.tag == "DW_TAG_base_type":
         kind, signed = _ENCODINGS.get(entry.attributes["DW_AT_encoding"].value, ("unsupported", False))
         if size_bytes in ((4, 8) if kind == "float" else (1, 2, 4, 8)):
