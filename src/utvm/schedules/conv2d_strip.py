@@ -136,7 +136,7 @@ def _tap_rows(layout: StripLayout, weights: Array) -> Array:
 
 
 def _strip_choices(site: Site, geometry: Geometry) -> tuple[int, ...]:
-    """Rows (or flat pixels) per strip: as many as memory allows first, then fewer and more."""
+    """Rows (or flat pixels) per strip: as many as its share of memory allows first, then fewer, then more."""
     budget = min(_LARGEST_STRIP_BYTES, (site.inputs[0].size_bytes + site.outputs[0].size_bytes) // _STRIP_SHARE)
     if geometry.flat:
         largest, least = geometry.out_width, min(_LEAST_FLAT_PIXELS, geometry.out_width)
@@ -149,8 +149,10 @@ def _strip_choices(site: Site, geometry: Geometry) -> tuple[int, ...]:
     best = -(-largest // -(-largest // best))
     if geometry.flat and best < largest:
         best = max(least, best // 4 * 4)
-    others = {size for size in (least, best // 2, 2 * best, largest) if least <= size <= largest} - {best}
-    return (best, *sorted(others))
+    halves = {-(-largest >> level) for level in range(largest.bit_length())}
+    smaller = {size for size in (*halves, least) if least <= size < best}
+    larger = {size for size in halves if size > best}
+    return (best, *sorted(smaller, reverse=True), *sorted(larger))
 
 
 def _sized(geometry: Geometry, size: int, unroll: int) -> StripLayout:
