@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from utvm.export.header import arena_parameters, c_string
+from utvm.export.header import arena_parameters
 from utvm.export.request import ExportRequest
 from utvm.toolchain.linker_script import ARENA_ALIGNMENT_BYTES
 
@@ -47,12 +47,10 @@ def _environment() -> jinja2.Environment:
         resource = resources.files("utvm.export").joinpath("templates", *name.split("/"))
         return resource.read_text(encoding="utf-8") if resource.is_file() else None
 
-    environment = jinja2.Environment(
+    return jinja2.Environment(
         loader=jinja2.FunctionLoader(load),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["c_string"] = c_string
-    return environment

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from utvm.export import Sample
 
 # utvm.export's, which must not be imported before the command runs: a test compares them.
-FORMATS = ("c", "cmake")
+FORMATS = ("c", "cmake", "zephyr", "arduino", "platformio", "esp-idf", "cmsis-pack", "archive")
 ARENAS = ("caller", "static")
 
 _EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)

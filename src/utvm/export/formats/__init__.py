@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from utvm.export.request import ExportRequest
 
-FORMATS = ("c", "cmake")
+FORMATS = ("c", "cmake", "zephyr", "arduino", "platformio", "esp-idf", "cmsis-pack", "archive")
 """In the order of the help; `esp-idf` is formats/esp_idf.py."""
 
 Files = dict[str, str | bytes]
