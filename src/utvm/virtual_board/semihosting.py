@@ -102,8 +102,7 @@ class Semihosting:
 
     def _command_line(self, addr: int) -> int:
         """An empty one."""
-        self._store(self._word(addr), b"\0")
-        return self._store(addr + 4, bytes(4))
+        return self._store(self._word(addr), b"\0") or self._store(addr + 4, bytes(4))
 
     def _exit(self, reason: int) -> int:
         raise SemihostingExit(0 if reason == APPLICATION_EXIT else 1)
