@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.virtual_board.firmware_build import build_firmware
+from utvm.boards import load_board
 from utvm.transports import VirtualBoardProcess
 
 pytestmark = [
@@ -104,3 +106,52 @@ def test_a_fault_stops_gdb_with_its_signal(process: VirtualBoardProcess, elf: Pa
     assert "bus fault: write to 0x60000000 (4 bytes)" in output, output
     assert "SIGSEGV" in output
     assert "str\tr4, [r2, #0]" in output
+
+
+PRINTS = """
+int main(void) {
+    static volatile int count;
+    for (int i = 0; i < 3; i++) {
+        host(0x04, i == 0 ? "one\\n" : i == 1 ? "two\\n" : "three\\n");
+        count += 5;
+    }
+    return count;
+}
+"""
+
+
+def test_semihosting_shows_in_gdb_and_can_be_stepped_over(process: VirtualBoardProcess, tmp_path: Path) -> None:
+    image = build_firmware(load_board("stm32f746-disco"), PRINTS, tmp_path)
+    output = gdb(
+        process, image.path, "load", "monitor reset halt", "maint flush register-cache",
+        "break *(main + 0)", "continue", "delete",
+        # Up to the first `bkpt 0xab`, over it, and one instruction on.
+        "python\nwhile gdb.selected_frame().architecture().disassemble(gdb.selected_frame().pc())[0]['asm'][:4]"
+        " != 'bkpt': gdb.execute('stepi', to_string=True)",
+        "x/i $pc", "set $at = $pc", "stepi", "p $pc - $at", "p $r0",
+        "continue", "info registers r0 pc", "x/i $pc", "continue", "monitor cycles", "kill",
+    )  # fmt: skip
+    assert "bkpt\t0x00ab" in output, output
+    assert "$1 = 2" in output, output
+    assert "$2 = 0" in output, output
+    assert output.index("one\n") < output.index("two\n") < output.index("three\n"), output
+    assert output.count("exited: the firmware ended with status 15") == 2, output
+    assert "Error" not in output, output
+    assert "instructions " in output
+
+
+def test_access_watchpoints_hardware_breakpoints_and_conditions(process: VirtualBoardProcess, elf: Path) -> None:
+    output = gdb(
+        process, elf, "load", "monitor reset halt", "maint flush register-cache",
+        "hbreak loop if $r4 == 7", "continue", "p $r4", "delete",
+        "rwatch *(int*)0x20000200", "awatch *(int*)0x20000100", "continue", "info registers pc", "delete",
+        "monitor profile start", "tbreak loop", "continue", "tbreak loop", "continue", "monitor profile stop",
+        "monitor profile dump", "monitor timing", "monitor reset", "maint flush register-cache", "p/x $pc",
+        "set var *(int*)0x20000100 = 77", "x/dw 0x20000100", "p $r4 = 5", "info registers r4", "kill",
+    )  # fmt: skip
+    assert "$1 = 7" in output, output
+    assert "Hardware access (read/write) watchpoint" in output
+    assert "addr size runs instructions cycles lost-dependency" in output
+    assert "modelled: cortex-m7, zero-wait memory" in output
+    assert "0x20000100:\t77" in output
+    assert "r4             0x5" in output
