@@ -32,7 +32,7 @@ class LayerProfile:
 
 
 @dataclass(frozen=True)
-class Profile:
+class HostedProfile:
     """A hosted run of a program: `via` and `compiler` say how, bytes are those of the device."""
 
     model: str
@@ -71,7 +71,7 @@ def profile(
     timeout_s: float = 60.0,
     transport: Transport | None = None,
     progress: Callable[[str], None] | None = None,
-) -> Profile:
+) -> HostedProfile:
     """Run the program once in a session, on `inputs` or on zeros, and report each layer.
 
     Raises what opening a session and running a program raise.
@@ -82,7 +82,7 @@ def profile(
         if progress is not None:
             progress(f"Running {program.model} layer by layer")
         run = executor.run(values)
-        return Profile(
+        return HostedProfile(
             model=program.model,
             board=board.name,
             via=via or board.hosted.comms,
