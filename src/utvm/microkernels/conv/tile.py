@@ -272,13 +272,17 @@ class _Writer:
         """Two taps of all pixels."""
         if not self.spilled:
             return self._loads(weight_offset, strip_offset) + self._products()
-        regs = self.regs
-        found = [ldr(regs.both, _WEIGHTS, weight_offset, "weights"), extend("sxtb16", regs.low, regs.both)]
-        for pixel, offset in enumerate(self.tile.pixel_offsets):
-            x = regs.x[pixel % 2]
-            found.append(ldr(x, _STRIP, strip_offset + offset, "strip"))
-            found.append(smlad(regs.raws[pixel], x, regs.both, regs.raws[pixel]))
-            found.append(smlad(regs.lows[pixel], x, regs.low, regs.lows[pixel]))
+        regs, offsets = self.regs, self.tile.pixel_offsets
+        found = [ldr(regs.both, _WEIGHTS, weight_offset, "weights")]
+        for first in range(0, len(offsets), len(regs.x)):
+            pixels = list(zip(regs.x, range(first, first + len(regs.x)), strict=True))
+            # Loads side by side, which the M4 overlaps.
+            found += [ldr(x, _STRIP, strip_offset + offsets[pixel], "strip") for x, pixel in pixels]
+            if first == 0:
+                found.append(extend("sxtb16", regs.low, regs.both))
+            for x, pixel in pixels:
+                found.append(smlad(regs.raws[pixel], x, regs.both, regs.raws[pixel]))
+                found.append(smlad(regs.lows[pixel], x, regs.low, regs.lows[pixel]))
         return found
 
     def _finish(self) -> list[Instruction]:
