@@ -15,7 +15,7 @@ from utvm.errors import ImportModelError, UsageError
 from utvm.model import Model
 from utvm.operators import check_model
 from utvm.rewrites import rewrite
-from utvm.schedules import Schedule
+from utvm.schedules import PORTABLE, Schedule
 
 _IMPORTERS = {".tflite": "import_tflite"}
 
@@ -45,6 +45,12 @@ def compile_model(model: Model, board: Board, schedules: Mapping[str, Schedule] 
     check_constants(rewritten, board)
     target = Target(board.name, board.core, arena_regions(rewritten, board))
     return assemble(rewritten, target, provenance(model), schedules)
+
+
+def compile_portable(model: Model, board: Board) -> Program:
+    """The same with the portable kernel of every operator: plain C for any core, and the smallest arena."""
+    portable = {operator.name: PORTABLE for operator in rewrite(model).operators}
+    return compile_model(model, board, portable)
 
 
 def provenance(model: Model) -> dict[str, str]:

@@ -12,18 +12,18 @@ from pathlib import Path
 import numpy as np
 
 import utvm
+from utvm import compiler
 from utvm.boards import load_board
 from utvm.codegen.assemble import Target, assemble
 from utvm.codegen.memory_plan import ArenaRegion
 from utvm.codegen.model_source import source_files
 from utvm.codegen.program import Program
-from utvm.compiler import compile_model, provenance
+from utvm.compiler import provenance
 from utvm.model import Array, Model
-from utvm.rewrites import rewrite
 from utvm.schedules import PORTABLE
 
 RUNTIME_INCLUDE = Path(utvm.__path__[0]) / "runtime" / "include"
-WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Werror"]
+WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror"]
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g"]
 
 
@@ -147,5 +147,4 @@ def run_compiled(
 
 def compile_portable(model: Model, board: str = "stm32f746-disco") -> Program:
     """The model compiled for a board with portable kernels only, so that the host can run them."""
-    portable = {operator.name: PORTABLE for operator in rewrite(model).operators}
-    return compile_model(model, load_board(board), portable)
+    return compiler.compile_portable(model, load_board(board))

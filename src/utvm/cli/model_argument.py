@@ -24,8 +24,8 @@ class LoadedProgram:
     model: Model | None
 
 
-def load_or_compile(path: Path, board_name: str | None, stage: Stage) -> LoadedProgram:
-    """Compile a model file for the board, or load a saved program, which knows its board.
+def load_or_compile(path: Path, board_name: str | None, stage: Stage, kernels: str = "fast") -> LoadedProgram:
+    """Compile a model file for the board with "fast" or "portable" kernels, or load a saved program as it is.
 
     Raises UsageError when there is no board, or another than the one a saved program is for.
     """
@@ -44,11 +44,12 @@ def load_or_compile(path: Path, board_name: str | None, stage: Stage) -> LoadedP
         raise UsageError("--board is needed to compile a model; `utvm boards` lists the boards")
     board = load_board(board_name)
     stage(f"Reading {path.name}")
-    from utvm.compiler import compile_model, load_model
+    from utvm.compiler import compile_model, compile_portable, load_model
 
     model = load_model(path)
     stage(f"Compiling {path.name} for {board.name}")
-    return LoadedProgram(compile_model(model, board), board, model)
+    program = compile_portable(model, board) if kernels == "portable" else compile_model(model, board)
+    return LoadedProgram(program, board, model)
 
 
 def reference_model(loaded: LoadedProgram, reference: Path | None, stage: Stage) -> Model:

@@ -24,6 +24,10 @@ memory_option = click.option(
     "--memory", type=click.Choice(("zero-wait", "board")), default="zero-wait", show_default=True,
     help="Whether a virtual board counts its caches and wait states.",
 )  # fmt: skip
+kernels_option = click.option(
+    "--kernels", type=click.Choice(("fast", "portable")), default="fast", show_default=True,
+    help="The fastest known for the core, or plain C loops, which need the least memory.",
+)  # fmt: skip
 toolchain_option = click.option(
     "--toolchain", type=click.Choice(TOOLCHAINS), default="auto", show_default=True,
     help="C compiler: gcc for the board, the zig that comes with pip, or gcc when found and else zig.",

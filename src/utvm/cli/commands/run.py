@@ -11,6 +11,7 @@ from utvm.cli.options import (
     board_option,
     debug_option,
     json_option,
+    kernels_option,
     memory_option,
     model_argument,
     timing_option,
@@ -50,6 +51,7 @@ _EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @timing_option
 @memory_option
+@kernels_option
 @toolchain_option
 @verbose_option
 @json_option
@@ -69,6 +71,7 @@ def command(
     timeout_s: float,
     timing: str | None,
     memory: str,
+    kernels: str,
     toolchain: ToolchainChoice,
     verbose: bool,
     as_json: bool,
@@ -88,7 +91,7 @@ def command(
     from utvm.report.text.run import run_text
 
     with open_progress(verbose) as progress:
-        loaded = load_or_compile(model, board, progress.stage)
+        loaded = load_or_compile(model, board, progress.stage, kernels)
         if output is not None:
             check_output_path(output, loaded.program.outputs)
         inputs = read_inputs(loaded.program, files, random_runs, seed)
