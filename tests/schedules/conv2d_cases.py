@@ -115,6 +115,9 @@ CORNERS = {
     "odd channels, odd stride": Convolution(
         (1, 8, 9, 3), 6, (3, 3), (1, 3), Padding(1, 1, 1, 1), zero_points=(-128, 0)
     ),
+    "a second copy beside padding on the right": Convolution(
+        (1, 4, 4, 3), 4, (3, 2), padding=Padding(1, 1, 0, 2), zero_points=(50, 0)
+    ),
     "padding alone under some windows": Convolution(
         (1, 3, 3, 4), 2, (2, 2), (1, 1), Padding(3, 3, 3, 3), zero_points=(9, 0)
     ),

@@ -107,9 +107,13 @@ class StripLayout:
 
     @property
     def copy_elements(self) -> int:
-        """Elements of one copy of a row, even."""
+        """Elements of one copy of a row, even.
+
+        A second copy begins with its element -1, which must not be one that the first copy uses.
+        """
         columns = self.pixels if self.geometry.flat else self.geometry.used_columns
-        return (columns * self.geometry.channels + 1) // 2 * 2
+        spare = self.copies - 1
+        return (columns * self.geometry.channels + spare + 1) // 2 * 2
 
     @property
     def row_elements(self) -> int:
