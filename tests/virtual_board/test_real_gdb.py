@@ -147,11 +147,12 @@ def test_access_watchpoints_hardware_breakpoints_and_conditions(process: Virtual
         "rwatch *(int*)0x20000200", "awatch *(int*)0x20000100", "continue", "info registers pc", "delete",
         "monitor profile start", "tbreak loop", "continue", "tbreak loop", "continue", "monitor profile stop",
         "monitor profile dump", "monitor timing", "monitor reset", "maint flush register-cache", "p/x $pc",
-        "set var *(int*)0x20000100 = 77", "x/dw 0x20000100", "p $r4 = 5", "info registers r4", "kill",
+        "x/wx 0x40023800", "set var *(int*)0x20000100 = 77", "x/dw 0x20000100", "p $r4 = 5", "info registers r4", "kill",
     )  # fmt: skip
     assert "$1 = 7" in output, output
     assert "Hardware access (read/write) watchpoint" in output
     assert "addr size runs instructions cycles lost-dependency" in output
     assert "modelled: cortex-m7, zero-wait memory" in output
+    assert "0x40023800:\t0x00000083" in output, output
     assert "0x20000100:\t77" in output
     assert "r4             0x5" in output

@@ -38,6 +38,11 @@ class ExceptionModel:
         self.active: list[int] = []  # innermost last
         self.pending: set[int] = set()
 
+    @property
+    def is_mainline(self) -> bool:
+        """Whether the core is more than an Armv6-M."""
+        return self._control.is_mainline
+
     def reset(self) -> None:
         """Nothing active, nothing pending."""
         self.active.clear()

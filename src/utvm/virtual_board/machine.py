@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from unicorn import unicorn_const as uc_const
 
@@ -11,22 +11,22 @@ from utvm.boards import Board
 from utvm.virtual_board import faults
 from utvm.virtual_board import system_control as scs
 from utvm.virtual_board.console import Console
+from utvm.virtual_board.core_state import ExceptionState
 from utvm.virtual_board.cycles_kind import cycles_kind
 from utvm.virtual_board.engine import PERIPHERAL_BUS_ADDR, PERIPHERAL_BUS_BYTES, Engine, EngineStop, Stop, Trap
 from utvm.virtual_board.exceptions import BUS_FAULT, CFSR_UNSTKERR, HARD_FAULT, SVCALL, SYSTICK, ExceptionModel, Lockup
 from utvm.virtual_board.faults import Fault, fault_of
 from utvm.virtual_board.memory import Memory, MemoryFault
-from utvm.virtual_board.nvic import FIRST_INTERRUPT
 from utvm.virtual_board.peripherals import chip_of
 from utvm.virtual_board.profile import Profiler
 from utvm.virtual_board.semihosting import BKPT_SEMIHOSTING, Semihosting, SemihostingExit
+from utvm.virtual_board.stops import Stops
 from utvm.virtual_board.system_control import SystemControl
 from utvm.virtual_board.target import StopEvent, StopKind
 from utvm.virtual_board.timing import TimingChoice, attach_timing
 from utvm.virtual_board.timing.choice import MemoryTiming
 from utvm.virtual_board.timing.rules import ONE_CYCLE
 
-WATCHPOINTS = 4
 BASEPRI_POLL_CYCLES = 256
 THUMB = 1 << 24
 STACKING_FAULT = Fault(
@@ -58,13 +58,12 @@ class Machine:
         for base_addr, size_bytes in self.chip.windows:
             self.engine.map_registers(base_addr, size_bytes)
         vector_table_addr = board.region(board.placement.code).base_addr
-        self.control = SystemControl(board.core, vector_table_addr, self, self.chip.interrupts)
+        self._state = ExceptionState(self.engine, self._settings_changed)
+        self.control = SystemControl(board.core, vector_table_addr, self._state, self.chip.interrupts)
         self.exceptions = ExceptionModel(board.core.name, self.engine, self.memory, self.control)
-        self._breakpoints: set[int] = set()
-        self._exits: set[int] = set()
-        self._watchpoints: dict[int, tuple[int, int, str]] = {}
+        self._state.exceptions = self.exceptions
+        self._stops = Stops(self.engine)
         self._systick_due: int | None = None
-        self._reset_requested = False
         self._woken = threading.Event()
         self.reset()
 
@@ -124,31 +123,26 @@ class Machine:
         """Whether a bus of registers answers, not memory."""
         return 0 <= addr - PERIPHERAL_BUS_ADDR < PERIPHERAL_BUS_BYTES or self.chip.owns(addr)
 
+    @property
+    def register_windows(self) -> Sequence[tuple[int, int]]:
+        """(base address, size in bytes) of all ranges of registers."""
+        return (*self.chip.windows, (PERIPHERAL_BUS_ADDR, PERIPHERAL_BUS_BYTES))
+
     def set_breakpoint(self, addr: int) -> None:
         """Halt before the instruction at an address; bit 0 does not matter."""
-        self._breakpoints.add(addr & ~1)
+        self._stops.set_breakpoint(addr)
 
     def clear_breakpoint(self, addr: int) -> None:
         """Remove a breakpoint, if there is one."""
-        self._breakpoints.discard(addr & ~1)
+        self._stops.clear_breakpoint(addr)
 
     def set_watchpoint(self, addr: int, size_bytes: int, access: str) -> bool:
         """Halt at a "read", "write" or any "access" of a range; False if all comparators are taken."""
-        free = [index for index in range(WATCHPOINTS) if index not in self._watchpoints]
-        if (addr, size_bytes, access) in self._watchpoints.values():
-            return True
-        if not free:
-            return False
-        self._watchpoints[free[0]] = (addr, size_bytes, access)
-        self.engine.set_watchpoint(free[0], addr, size_bytes, reads=access != "write", writes=access != "read")
-        return True
+        return self._stops.set_watchpoint(addr, size_bytes, access)
 
     def clear_watchpoint(self, addr: int, size_bytes: int, access: str) -> None:
         """Remove a watchpoint, if there is one."""
-        for index, watched in list(self._watchpoints.items()):
-            if watched == (addr, size_bytes, access):
-                del self._watchpoints[index]
-                self.engine.clear_watchpoint(index)
+        self._stops.clear_watchpoint(addr, size_bytes, access)
 
     def attach(self) -> None:
         """A debugger is there: BKPT and faults halt the core from now on."""
@@ -159,9 +153,7 @@ class Machine:
         """The debugger is gone: its breakpoints are removed, and faults are taken by the firmware's handlers."""
         self.control.detach_debugger()
         self._under_gdb = False
-        self._breakpoints.clear()
-        for watched in list(self._watchpoints.values()):
-            self.clear_watchpoint(*watched)
+        self._stops.clear()
 
     def fault_registers(self) -> dict[str, int]:
         """CFSR, HFSR, MMFAR and BFAR."""
@@ -184,7 +176,7 @@ class Machine:
         self.control.reset()
         self.chip.reset()
         self.engine.set_programs_flash(False)
-        self._reset_requested = False
+        self._state.is_reset_requested = False
         engine = self.engine
         engine.write("xpsr", THUMB)
         for name in self.register_names:
@@ -194,12 +186,12 @@ class Machine:
         engine.write("msp", stack & ~3)
         engine.write("lr", 0xFFFF_FFFF)
         engine.write("pc", entry)
-        self.settings_changed()
+        self._settings_changed()
         return StopEvent(StopKind.RESET)
 
     def resume(self) -> StopEvent:
         """Run until the core halts. A breakpoint at the current PC hits at once."""
-        self._set_exits(self._breakpoints)
+        self._stops.at_breakpoints()
         with self.control.running():
             while True:
                 try:
@@ -216,7 +208,7 @@ class Machine:
         pc = self.engine.read("pc")
         self.engine.set_deadline(None)
         self.engine.set_pending(False)
-        self._set_exits({pc + self._instruction_bytes(pc)}, stale=pc)
+        self._stops.at_end_of_step(pc, pc + self._instruction_bytes(pc))
         self.engine.ignore_watchpoints(True)
         try:
             with self.control.running():
@@ -228,45 +220,7 @@ class Machine:
             self.engine.ignore_watchpoints(False)
             self.console.flush()
 
-    # What the registers of the peripheral bus ask for (system_control.CoreState).
-
-    def current_cycles(self) -> int:
-        """Cycles up to the access that is being served."""
-        return self.engine.cycles_at_access
-
-    def exception_state(self) -> int:
-        """VECTACTIVE, VECTPENDING and the pending bits of ICSR."""
-        pending, active = self.exceptions.pending, self.exceptions.active
-        state = active[-1] if active else 0
-        state |= self.exceptions.most_urgent() << 12
-        state |= scs.ICSR_RETTOBASE if len(active) == 1 and self.control.is_mainline else 0
-        state |= scs.ICSR_ISRPENDING if any(number >= FIRST_INTERRUPT for number in pending) else 0
-        for number, bit in ((2, scs.ICSR_NMI), (14, scs.ICSR_SET_PENDSV), (15, scs.ICSR_SET_SYSTICK)):
-            state |= bit if number in pending else 0
-        return state
-
-    def pend(self, number: int, pending: bool) -> None:
-        """Set or clear an exception's pending bit."""
-        (self.exceptions.pending.add if pending else self.exceptions.pending.discard)(number)
-
-    def pending_interrupts(self) -> int:
-        """One bit per pending interrupt of the chip."""
-        return _interrupt_bits(self.exceptions.pending)
-
-    def active_interrupts(self) -> int:
-        """One bit per active interrupt of the chip."""
-        return _interrupt_bits(self.exceptions.active)
-
-    def active_bits(self) -> int:
-        """The active bits of SHCSR."""
-        bits = {4: 0, 5: 1, 6: 3, 11: 7, 14: 10, 15: 11}
-        return sum(1 << bits[number] for number in self.exceptions.active if number in bits)
-
-    def request_reset(self) -> None:
-        """AIRCR.SYSRESETREQ: the core is reset as soon as the writing instruction is done."""
-        self._reset_requested = True
-
-    def settings_changed(self) -> None:
+    def _settings_changed(self) -> None:
         """Traps follow CPACR and CCR; a deadline in the past makes a running core look at everything else."""
         traps = [] if self.control.fpu_enabled else [Trap.FP]
         if self.board.core.fpu != "fpv5-d16":
@@ -291,12 +245,6 @@ class Machine:
             self.control.write(offset, size_bytes, value)
 
     # Running.
-
-    def _set_exits(self, addresses: set[int], stale: int | None = None) -> None:
-        fresh = (addresses - self._exits) | ({stale} if stale is not None else set())
-        if addresses != self._exits or fresh:
-            self.engine.set_exits(addresses, fresh)
-        self._exits = set(addresses)
 
     def _instruction_bytes(self, pc: int) -> int:
         try:
@@ -325,7 +273,7 @@ class Machine:
     def _handle(self, stop: EngineStop) -> StopEvent | None:
         """What a stop means: an event for the debugger, or None after the core was set to go on."""
         if stop.reason is Stop.HALTED:
-            if self.engine.read("pc") in self._exits:
+            if self._stops.is_at(self.engine.read("pc")):
                 return StopEvent(StopKind.BREAKPOINT)
             return self._wait_for_interrupt()
         if stop.reason is Stop.REQUESTED:
@@ -335,7 +283,7 @@ class Machine:
             access = "write" if stop.access == uc_const.UC_MEM_WRITE else "read"
             return StopEvent(StopKind.WATCHPOINT, watch_addr=stop.addr, watch_access=access)
         if stop.reason in (Stop.EVENT, Stop.PENDING, Stop.STEPPED):
-            return self._system_reset() if self._reset_requested else None
+            return self._system_reset() if self._state.is_reset_requested else None
         if stop.reason is Stop.EXCEPTION and stop.detail in (
             faults.EXCP_SWI,
             faults.EXCP_BKPT,
@@ -409,7 +357,7 @@ class Machine:
 
     def _wait_for_interrupt(self) -> StopEvent | None:
         """WFI: time passes until SysTick is due; without it only the debugger can end the sleep."""
-        if self.exceptions.waiting or self._reset_requested:
+        if self.exceptions.waiting or self._state.is_reset_requested:
             return None
         due = self.control.systick.next_wrap(self.engine.cycles)
         if due is not None:
@@ -417,7 +365,3 @@ class Machine:
             return None
         self._woken.wait()
         return None
-
-
-def _interrupt_bits(numbers: Iterable[int]) -> int:
-    return sum(1 << number - FIRST_INTERRUPT for number in numbers if number >= FIRST_INTERRUPT)

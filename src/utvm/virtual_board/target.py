@@ -73,6 +73,10 @@ class DebugTarget(Protocol):
         """Registers the core has, in the order of the debugger's register numbers."""
 
     @property
+    def register_windows(self) -> Sequence[tuple[int, int]]:
+        """(base address, size in bytes) of all ranges of registers."""
+
+    @property
     def cycles(self) -> int:
         """Cycles since power-up."""
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from utvm.boards import Region
-from utvm.virtual_board.engine import PERIPHERAL_BUS_ADDR, PERIPHERAL_BUS_BYTES
 
 FLASH_BLOCK_BYTES = 1024
 XPSR_NUMBER = 25
@@ -59,8 +58,8 @@ def target_xml(registers: Sequence[RemoteRegister]) -> str:
     )
 
 
-def memory_map_xml(regions: Sequence[Region]) -> str:
-    """RAM, flash and the private peripheral bus; everything else is out of GDB's reach."""
+def memory_map_xml(regions: Sequence[Region], register_windows: Sequence[tuple[int, int]]) -> str:
+    """RAM, flash and registers; everything else is out of GDB's reach."""
     lines = []
     for region in regions:
         place = f'start="{region.base_addr:#x}" length="{region.size_bytes:#x}"'
@@ -69,7 +68,7 @@ def memory_map_xml(regions: Sequence[Region]) -> str:
             lines.append(f'<memory type="flash" {place}>{block}</memory>')
         else:
             lines.append(f'<memory type="ram" {place}/>')
-    lines.append(f'<memory type="ram" start="{PERIPHERAL_BUS_ADDR:#x}" length="{PERIPHERAL_BUS_BYTES:#x}"/>')
+    lines += [f'<memory type="ram" start="{base:#x}" length="{size:#x}"/>' for base, size in register_windows]
     return (
         '<?xml version="1.0"?><!DOCTYPE memory-map PUBLIC "+//IDN gnu.org//DTD GDB Memory Map V1.0//EN" '
         f'"http://sourceware.org/gdb/gdb-memory-map.dtd"><memory-map>{"".join(lines)}</memory-map>'

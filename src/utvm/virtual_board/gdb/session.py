@@ -53,7 +53,7 @@ class Session:
         self.acknowledges = True
         xml = {
             "features:read:target.xml": description.target_xml(self._registers),
-            "memory-map:read:": description.memory_map_xml(target.board.regions),
+            "memory-map:read:": description.memory_map_xml(target.board.regions, target.register_windows),
         }
         self._objects = {name: text.encode() for name, text in xml.items()}
 
