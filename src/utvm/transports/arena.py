@@ -66,6 +66,11 @@ class ArenaTransport(Transport):
             raise
 
     @property
+    def cycles_kind(self) -> str:
+        """There is no board: time is this computer's."""
+        return "measured: nanoseconds of this computer, not cycles"
+
+    @property
     def capabilities(self) -> Capabilities:
         """Breakpoints and registers; there is neither flash nor a fault status register."""
         return Capabilities(breakpoints=True, registers=True)

@@ -44,6 +44,11 @@ class QemuTransport(GdbTransport):
             raise explained from error
 
     @property
+    def cycles_kind(self) -> str:
+        """QEMU has no clock of the core's: with -icount its timers count instructions."""
+        return "counted: instructions, by QEMU"
+
+    @property
     def capabilities(self) -> Capabilities:
         """Everything but flash, which is written like RAM; fault status where the core has it."""
         return Capabilities(breakpoints=True, registers=True, fault_status=self._core.has_fault_status)
