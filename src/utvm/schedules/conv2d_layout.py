@@ -77,13 +77,14 @@ class Geometry:
 class StripLayout:
     """A strip for `rows` rows of outputs (of `pixels` outputs, where the geometry is flat).
 
-    Its tiles unroll at most `unroll` words of taps.
+    Its tiles unroll at most `unroll` words of taps; their pixels are side by side, or one below the other (`stacked`).
     """
 
     geometry: Geometry
     rows: int
     pixels: int
     unroll: int
+    stacked: bool = False
 
     @property
     def row_stride(self) -> int:
@@ -131,18 +132,37 @@ class StripLayout:
         """The tile of `pixels` pixels that runs along this strip's rows."""
         geometry = self.geometry
         step = geometry.strides[1] * geometry.channels
-        offsets = tuple(self._pixel_offset(pixel * step) for pixel in range(pixels))
+        if self.stacked:
+            offsets = [pixel * self.row_stride * self.row_elements * _ELEMENT_BYTES for pixel in range(pixels)]
+            along, below = 1, geometry.out_width
+        else:
+            offsets = [self._pixel_offset(pixel * step) for pixel in range(pixels)]
+            along, below = pixels, 1
         return ConvTile(
-            pixel_offsets=offsets,
+            pixel_offsets=tuple(offsets),
             rows=geometry.window[0],
             row_words=self.row_words,
             row_step=geometry.dilation * self.row_elements * _ELEMENT_BYTES if geometry.window[0] > 1 else 0,
-            tile_step=pixels * step * _ELEMENT_BYTES,
-            output_step=geometry.out_channels,
+            tile_step=along * step * _ELEMENT_BYTES,
+            # A single pixel has no distance to others: one function for both ways.
+            output_step=(below if pixels > 1 else 1) * geometry.out_channels,
+            output_advance=along * geometry.out_channels,
             high_offset=min(1, geometry.out_channels - 1),
             rounding=rounding,
             unroll=self.unroll,
         )
+
+    def tiles(self, widest: int) -> tuple[int, ...]:
+        """The sizes of tiles that cover every group, largest first."""
+        geometry = self.geometry
+        if self.stacked:
+            lengths = {self.rows, geometry.out_height % self.rows}
+        elif geometry.flat:
+            lengths = {self.pixels, geometry.out_width % self.pixels}
+        else:
+            lengths = {self.pixels}
+        sizes = {size for length in lengths for size, _ in tile_sizes(length, widest)}
+        return tuple(sorted(sizes, reverse=True))
 
     def size_bytes(self) -> int:
         """Bytes of the strip with what tiles may read behind it: the rest of a last word, the next tile's operands."""
@@ -153,7 +173,7 @@ class StripLayout:
         copy = (self.copies - 1) * self.copy_elements * _ELEMENT_BYTES
         columns = self.pixels if geometry.flat else geometry.out_width
         last_pixel = last_row + copy + (columns - 1) * step
-        prefetched = last_pixel + _WIDEST_TILE * step + 4
+        prefetched = last_pixel + _WIDEST_PREFETCH * step + 4
         rows = self.strip_rows * self.row_elements * _ELEMENT_BYTES
         return -(-max(rows, last_pixel + window, prefetched) // 4) * 4
 
@@ -163,7 +183,8 @@ class StripLayout:
         return (self.copy_elements + element - 1) * _ELEMENT_BYTES
 
 
-_WIDEST_TILE = 4
+# Tiles of four pixels load nothing ahead.
+_WIDEST_PREFETCH = 2
 
 
 def tile_sizes(pixels: int, widest: int) -> list[tuple[int, int]]:

@@ -7,11 +7,12 @@ holds a group of rows, so that it stays small beside the activations.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
-from utvm.microkernels.conv import ConvTile, Rounding, pack_pairs, pairable, records, tile_cycles, tile_unit
+from utvm.microkernels.conv import pack_pairs, pairable, records, tile_cycles, tile_unit
 from utvm.microkernels.conv.clamp import clamp_bytes
 from utvm.microkernels.conv.strips import FILL, QUAD_ORDER, widen_elements, widen_quads
 from utvm.model.tensor import Array
@@ -26,6 +27,7 @@ from utvm.schedules.template import Site, Template
 _STRIP_SHARE = 4
 _LARGEST_STRIP_BYTES = 6 * 1024
 _LEAST_FLAT_PIXELS = 16
+_LARGEST_TILE = 4
 
 # Beside the tiles: per call of one, per element widened in order or in quads.
 _CALL_CYCLES = 30
@@ -46,36 +48,47 @@ class Conv2DStrip(Template):
         return reason or _tile_refusal(site)
 
     def knobs(self, site: Site) -> Mapping[str, tuple[KnobValue, ...]]:
-        """`pixels` of a tile; `rows` of outputs per strip, or pixels of one flat row; words of taps to `unroll`."""
+        """`pixels` of a tile; `rows` of outputs per strip, or pixels of one flat row; words of taps to `unroll`.
+
+        `stacked`: a tile's pixels are one below the other rather than side by side.
+        """
+        geometry = _geometry(site)
         return {
             "pixels": widest_tile(site.core),
-            "rows": _strip_choices(site, _geometry(site)),
+            "rows": _strip_choices(site),
             "unroll": unroll_choices(site.core),
+            "stacked": _stacking_choices(site, geometry),
         }
+
+    def scratch_bytes(self, site: Site, schedule: Schedule) -> int:
+        """Memory that the kernel needs besides its tensors."""
+        return _layout(site, schedule).size_bytes()
 
     def estimated_cycles(self, site: Site, schedule: Schedule) -> float:
         """From the tiles' modelled cycles, and the sweeps over weights in flash."""
-        found, geometry = conv_channels(site), _geometry(site)
-        layout, widest = _layout(geometry, schedule), int(schedule.knob("pixels"))
-        row = layout.pixels if geometry.flat else geometry.out_width
-        rows = -(-geometry.out_width // row) if geometry.flat else geometry.out_height
-        tiles = sum(
-            count * tile_cycles(layout.tile(size, found.rounding), site.core) + _CALL_CYCLES
-            for size, count in tile_sizes(row, widest)
+        found, layout = conv_channels(site), _layout(site, schedule)
+        geometry, widest = layout.geometry, int(schedule.knob("pixels"))
+        pairs = len(found.pairs)
+        groups = -(-geometry.out_width // layout.pixels) if geometry.flat else -(-geometry.out_height // layout.rows)
+        if layout.stacked:
+            calls = [(size, geometry.out_width, count) for size, count in tile_sizes(layout.rows, widest)]
+        else:
+            calls = [(size, count, layout.rows) for size, count in tile_sizes(layout.pixels, widest)]
+        per_group = sum(
+            times * (count * tile_cycles(layout.tile(size, found.rounding), site.core) + _CALL_CYCLES)
+            for size, count, times in calls
         )
-        groups = rows if geometry.flat else -(-geometry.out_height // layout.rows)
-        elements = (1 if geometry.flat else groups) * layout.strip_rows * geometry.image_columns * geometry.channels
+        share = geometry.out_height / (groups * layout.rows) if not geometry.flat else 1
+        elements = layout.strip_rows * (layout.pixels if geometry.flat else geometry.image_columns) * geometry.channels
         widening = elements * (_QUAD_ELEMENT_CYCLES if layout.in_quads else _ELEMENT_CYCLES * layout.copies)
-        weight_bytes = 4 * len(found.pairs) * geometry.window[0] * layout.row_words
-        sweeps = groups * sweep_cycles(weight_bytes, site.core)
-        return geometry.batch * (rows * len(found.pairs) * tiles + widening + sweeps)
+        sweeps = sweep_cycles(4 * pairs * geometry.window[0] * layout.row_words, site.core)
+        return geometry.batch * groups * (share * pairs * per_group + widening + sweeps)
 
     def kernel(self, site: Site, schedule: Schedule) -> CKernel:
         """See Template."""
         operator, found = conv2d_of(site), conv_channels(site)
-        layout, widest = _layout(_geometry(site), schedule), int(schedule.knob("pixels"))
-        tiles = _tiles(layout, widest, found.rounding)
-        units = {size: tile_unit(tile, site.core) for size, tile in tiles.items()}
+        layout, sizes = _layout(site, schedule), _layout(site, schedule).tiles(int(schedule.knob("pixels")))
+        units = {size: tile_unit(layout.tile(size, found.rounding), site.core) for size in sizes}
         widen = widen_quads(site.core) if layout.in_quads else widen_elements(site.core, layout.copies)
         clamp = clamp_bytes(site.core) if operator.clamp != (-128, 127) else None
         others: list[CodeUnit] = [widen, *([FILL] if operator.padding.any else []), *([clamp] if clamp else [])]
@@ -109,15 +122,29 @@ def _tile_refusal(site: Site) -> str:
     channels, geometry = conv_channels(site), _geometry(site)
     if channels.refusal:
         return channels.refusal
-    layout = _sized(geometry, _strip_choices(site, geometry)[0], unroll_choices(site.core)[0])
-    sizes = {size for widest in widest_tile(site.core) for size in _tiles(layout, widest, channels.rounding)}
-    for size in sorted(sizes):
-        if reason := layout.tile(size, channels.rounding).refusal():
-            return reason
+    layout = _sized(geometry, _strip_choices(site)[0], unroll_choices(site.core)[0])
+    if reason := _distance_refusal(layout, site):
+        return reason
     taps = channels.weights.reshape(channels.weights.shape[0], -1)
     if not all(pairable(taps, channels.active_ranges, low, high) for low, high in channels.pairs):
         return "two channels' weights or accumulators are too large to share a word"
     return ""
+
+
+def _distance_refusal(layout: StripLayout, site: Site) -> str:
+    rounding = conv_channels(site).rounding
+    sizes = {size for widest in widest_tile(site.core) for size in layout.tiles(widest)}
+    return next((reason for size in sorted(sizes) if (reason := layout.tile(size, rounding).refusal())), "")
+
+
+def _stacking_choices(site: Site, geometry: Geometry) -> tuple[bool, ...]:
+    """Side by side first, except where rows are so short that single pixels are left over more often than below."""
+    widest = widest_tile(site.core)[0]
+    layout = replace(_sized(geometry, _strip_choices(site)[0], unroll_choices(site.core)[0]), stacked=True)
+    if geometry.flat or layout.copies > 1 or geometry.out_height < 2 or _distance_refusal(layout, site):
+        return (False,)
+    left_over = geometry.out_width % widest / geometry.out_width, layout.rows % widest / layout.rows
+    return (True, False) if left_over[1] < left_over[0] else (False, True)
 
 
 def _geometry(site: Site) -> Geometry:
@@ -135,8 +162,10 @@ def _tap_rows(layout: StripLayout, weights: Array) -> Array:
     return filled.reshape(channels, -1)
 
 
-def _strip_choices(site: Site, geometry: Geometry) -> tuple[int, ...]:
+@lru_cache(maxsize=8)
+def _strip_choices(site: Site) -> tuple[int, ...]:
     """Rows (or flat pixels) per strip: as many as its share of memory allows first, then fewer, then more."""
+    geometry = _geometry(site)
     budget = min(_LARGEST_STRIP_BYTES, (site.inputs[0].size_bytes + site.outputs[0].size_bytes) // _STRIP_SHARE)
     if geometry.flat:
         largest, least = geometry.out_width, min(_LEAST_FLAT_PIXELS, geometry.out_width)
@@ -145,10 +174,10 @@ def _strip_choices(site: Site, geometry: Geometry) -> tuple[int, ...]:
     best, unroll = least, unroll_choices(site.core)[0]
     while best < largest and _sized(geometry, best + 1, unroll).size_bytes() <= budget:
         best += 1
-    # Groups of equal size rather than a small last one.
-    best = -(-largest // -(-largest // best))
-    if geometry.flat and best < largest:
-        best = max(least, best // 4 * 4)
+    # Groups of equal size rather than a small last one, of whole tiles.
+    even = -(-largest // -(-largest // best))
+    whole = -(-even // _LARGEST_TILE) * _LARGEST_TILE
+    best = whole if geometry.flat and whole <= best else even
     halves = {-(-largest >> level) for level in range(largest.bit_length())}
     smaller = {size for size in (*halves, least) if least <= size < best}
     larger = {size for size in halves if size > best}
@@ -161,14 +190,6 @@ def _sized(geometry: Geometry, size: int, unroll: int) -> StripLayout:
     return StripLayout(geometry, rows=size, pixels=geometry.out_width, unroll=unroll)
 
 
-def _layout(geometry: Geometry, schedule: Schedule) -> StripLayout:
-    return _sized(geometry, int(schedule.knob("rows")), int(schedule.knob("unroll")))
-
-
-def _tiles(layout: StripLayout, widest: int, rounding: Rounding) -> dict[int, ConvTile]:
-    """The tiles that some row needs, by size."""
-    rows = [layout.pixels]
-    if layout.geometry.flat:
-        rows.append(layout.geometry.out_width % layout.pixels)
-    sizes = {size for row in rows for size, _ in tile_sizes(row, widest)}
-    return {size: layout.tile(size, rounding) for size in sorted(sizes, reverse=True)}
+def _layout(site: Site, schedule: Schedule) -> StripLayout:
+    layout = _sized(_geometry(site), int(schedule.knob("rows")), int(schedule.knob("unroll")))
+    return replace(layout, stacked=bool(schedule.knob("stacked")))

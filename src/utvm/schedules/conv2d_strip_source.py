@@ -72,14 +72,16 @@ class _Source:
             last = geometry.out_height - layout.rows
             group.append(f"const int32_t rows = first <= {last} ? {layout.rows} : {geometry.out_height} - first;")
         group += self._fill_rows(rows)
-        strip = f"strip + row * {layout.row_stride * layout.row_elements}"
         row_bytes = geometry.out_width * geometry.out_channels
         per_row = [
-            f"const int16_t *place = {strip};",
+            f"const int16_t *place = strip + row * {layout.row_stride * layout.row_elements};",
             f"int8_t *at = out + (first + row) * {row_bytes} + {low_channel(geometry.out_channels)};",
-            *self._tile_calls("place", "at", geometry.out_width),
         ]
-        group += self._pair_loop(_block(f"for (int32_t row = 0; row < {rows}; ++row)", per_row))
+        if layout.stacked:
+            group += self._pair_loop(["int32_t row = 0;", *self._stacks(rows, per_row)])
+        else:
+            per_row += self._tile_calls("place", "at", geometry.out_width)
+            group += self._pair_loop(_block(f"for (int32_t row = 0; row < {rows}; ++row)", per_row))
         body = _block(f"for (int32_t first = 0; first < {geometry.out_height}; first += {layout.rows})", group)
         begin = []
         if self.operator.padding.any:
@@ -151,6 +153,14 @@ class _Source:
             to = f"{at} + {begin * self.geometry.out_channels}" if begin else at
             lines.append(f"{self.tiles[size]}({where}, taps, record, {to}, {count});")
             begin += size * count
+        return lines
+
+    def _stacks(self, rows: str, place: list[str]) -> list[str]:
+        """Rows in stacks of the largest tile's height, what is left in smaller ones."""
+        lines = []
+        for size in sorted(self.tiles, reverse=True):
+            call = f"{self.tiles[size]}(place, taps, record, at, {self.geometry.out_width});"
+            lines += _block(f"for (; row + {size} <= {rows}; row += {size})", [*place, call])
         return lines
 
     def _variable_tile_calls(self, pixels: str) -> list[str]:

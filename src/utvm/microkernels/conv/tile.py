@@ -47,8 +47,8 @@ class ConvTile:
     """What a tile's code depends on. Distances in bytes.
 
     `pixel_offsets`: where in the strip the window of each of the tile's pixels begins; `row_step` from one of its rows
-    to the next, `tile_step` to the next tile's; `output_step` between pixels of the output. `high_offset`: from the
-    output of the low channel to that of the high. At most `unroll` words of taps are unrolled; each is 32 bytes of
+    to the next, `tile_step` to the next tile's. `output_step`: between the outputs of the tile's pixels; `output_advance`
+    to those of the next tile; `high_offset` from the output of the low channel to that of the high. At most `unroll` words of taps are unrolled; each is 32 bytes of
     code for two pixels, 56 for four.
     """
 
@@ -58,6 +58,7 @@ class ConvTile:
     row_step: int
     tile_step: int
     output_step: int
+    output_advance: int
     high_offset: int
     rounding: Rounding
     unroll: int
@@ -98,7 +99,7 @@ class ConvTile:
             *([f"r{self.row_step}"] if self.rows > 1 else []),
             *([f"p{offsets}"] if offsets else []),
             f"t{self.tile_step}",
-            f"o{self.output_step}h{self.high_offset}",
+            f"o{self.output_step}a{self.output_advance}h{self.high_offset}",
             self.rounding,
             f"u{self.chunk_words * (self.rows if self.unrolled else 1)}",
             TUNINGS[core.name],
@@ -307,7 +308,7 @@ class _Writer:
             for pixel, value in enumerate(values):
                 found.append(ssat(value, 8, value))
                 found.append(store("strb", value, regs.output, pixel * tile.output_step + offset, "output"))
-        found += advance(regs.output, tile.pixels * tile.output_step)
+        found += advance(regs.output, tile.output_advance)
         if self.spilled:
             found.append(_spill(regs.output, "output"))
         return found
