@@ -14,6 +14,7 @@ from utvm.cli.options import (
     board_option,
     debug_option,
     json_option,
+    kernels_option,
     model_argument,
     toolchain_option,
     verbose_option,
@@ -40,6 +41,7 @@ _EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "--timeout", "timeout_s", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True,
     help="Longest time for one input, in seconds.",
 )  # fmt: skip
+@kernels_option
 @toolchain_option
 @verbose_option
 @json_option
@@ -55,6 +57,7 @@ def command(
     reference: Path | None,
     no_check: bool,
     timeout_s: float,
+    kernels: str,
     toolchain: ToolchainChoice,
     verbose: bool,
     as_json: bool,
@@ -75,7 +78,7 @@ def command(
     from utvm.report.text.evaluate import evaluation_text
 
     with open_progress(verbose) as progress:
-        loaded = load_or_compile(model, board, progress.stage)
+        loaded = load_or_compile(model, board, progress.stage, kernels)
         inputs, labels = _read_data(loaded.program, data, limit)
         classes = loaded.program.tensor(loaded.program.outputs[0])
         check_labels(labels, len(inputs), _count(classes.shape))

@@ -17,7 +17,7 @@ def files(request: ExportRequest) -> dict[str, str | bytes]:
     if request.board.core.name.startswith("cortex") and request.library.program.units:
         raise UsageError(
             f"--format esp-idf: the kernels for {request.board.name} are in Arm's instructions, which no ESP32 has; "
-            "compile for a RISC-V board, for example --board qemu-riscv32-virt"
+            "use --kernels portable, or compile for a RISC-V board, for example --board qemu-riscv32-virt"
         )
     more = {"package": package_name(request.library), "expected": request.sample.outputs is not None}
     made: dict[str, str | bytes] = {name: render(f"esp-idf/{name}", request, **more) for name in _COMPONENT}
