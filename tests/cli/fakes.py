@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from utvm.boards import Board
-from utvm.cli.services import RunningSession, Services, Stage, ToolchainChoice
+from utvm.cli.services import ImageSession, Services, Stage, ToolchainChoice
 from utvm.codegen.program import Program
 from utvm.model import Array, Model
 from utvm.operators import run_reference
@@ -35,6 +35,7 @@ class FakeSession:
     """Answers by the reference; the i-th run takes i cycles more than all its layers together."""
 
     def __init__(self, program: Program, model: Model, compiler: Compiler, spoil: Spoil) -> None:
+        self.sizes = SIZES
         self.image = Image(Path("image.elf"), Elf(Path("image.elf"), 0, (), {}, {}), SIZES)
         self.compiler = compiler
         self.inputs: list[dict[str, Array]] = []
@@ -68,12 +69,12 @@ class FakeBoards:
 
     def open(
         self, program: Program, board: Board, prefer: ToolchainChoice, progress: Stage
-    ) -> AbstractContextManager[RunningSession]:
+    ) -> AbstractContextManager[ImageSession]:
         progress(f"Starting the fake {board.name}")
         return self._session(program, prefer)
 
     @contextmanager
-    def _session(self, program: Program, prefer: ToolchainChoice) -> Iterator[RunningSession]:
+    def _session(self, program: Program, prefer: ToolchainChoice) -> Iterator[ImageSession]:
         if self._error is not None:
             raise self._error
         kind: ToolchainChoice = "gcc" if prefer == "auto" else prefer

@@ -190,6 +190,6 @@ def test_times_of_stages(utvm: Invoke, dense: Path, dense_boards: FakeBoards) ->
         "utvm: Reading dense.tflite",
         "utvm: Compiling dense.tflite for stm32f746-disco",
         "utvm: Starting the fake stm32f746-disco",
-        "utvm: Running on the virtual stm32f746-disco",
+        "utvm: Running on stm32f746-disco",
     ]
     assert all(line.endswith(" s") for line in lines)

@@ -10,7 +10,7 @@ from utvm.cli.services import Stage, ToolchainChoice
 
 if TYPE_CHECKING:
     from utvm.boards import Board
-    from utvm.cli.services import SessionOpener
+    from utvm.cli.services import ImageOpener
     from utvm.codegen.program import Program
     from utvm.report.run import RunReport
     from utvm.toolchain import Compiler, Image
@@ -34,7 +34,7 @@ def build_only(program: Program, board: Board, toolchain: ToolchainChoice, stage
 
 
 def build_and_measure(
-    open_session: SessionOpener, program: Program, board: Board, toolchain: ToolchainChoice, stage: Stage
+    open_session: ImageOpener, program: Program, board: Board, toolchain: ToolchainChoice, stage: Stage
 ) -> tuple[Image, Compiler, RunReport]:
     """The same, and the report of a run on random inputs: cycles hardly depend on them, and the stack does not."""
     from utvm.cli.arrays.inputs import random_inputs

@@ -42,9 +42,9 @@ def execute(
 ) -> Execution:
     """Build and load the program, run it once per input, each run within `timeout_s`."""
     with open_session(program, board, toolchain, progress.stage) as session:
-        label = f"Running on the virtual {board.name}"
+        label = f"Running on {board.name}"
         runs = tuple(session.run(one, timeout_s=timeout_s) for one in progress.steps(label, inputs))
-        return Execution(runs, session.image.sizes, session.compiler)
+        return Execution(runs, session.sizes, session.compiler)
 
 
 def references(model: Model, inputs: Sequence[Mapping[str, Array]], progress: Progress) -> list[dict[str, Array]]:

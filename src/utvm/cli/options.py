@@ -24,6 +24,14 @@ memory_option = click.option(
     "--memory", type=click.Choice(("zero-wait", "board")), default="zero-wait", show_default=True,
     help="Whether a virtual board counts its caches and wait states.",
 )  # fmt: skip
+via_option = click.option(
+    "--via", metavar="WAY",
+    help="Way to the board: virtual, arena, qemu, gdb://HOST:PORT or openocd://HOST:PORT. Default: its file's.",
+)  # fmt: skip
+mode_option = click.option(
+    "--mode", type=click.Choice(("standalone", "hosted")),
+    help="A firmware image in flash (default on virtual boards and QEMU), or a session in RAM (default elsewhere).",
+)  # fmt: skip
 kernels_option = click.option(
     "--kernels", type=click.Choice(("fast", "portable")), default="fast", show_default=True,
     help="The fastest known for the core, or plain C loops, which need the least memory.",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from utvm.model import Array
     from utvm.session.profile import Profile
     from utvm.session.standalone import Run
-    from utvm.toolchain import Compiler, Image
+    from utvm.toolchain import Compiler, Image, ImageSizes
 
 ToolchainChoice = Literal["auto", "gcc", "zig"]
 Stage = Callable[[str], None]
@@ -24,8 +24,8 @@ class RunningSession(Protocol):
     """A board with a program on it."""
 
     @property
-    def image(self) -> Image:
-        """The image that was loaded."""
+    def sizes(self) -> ImageSizes:
+        """Bytes by kind of what was loaded."""
 
     @property
     def compiler(self) -> Compiler:
@@ -33,6 +33,14 @@ class RunningSession(Protocol):
 
     def run(self, inputs: Mapping[str, Array], timeout_s: float = ...) -> Run:
         """One run on inputs by name."""
+
+
+class ImageSession(RunningSession, Protocol):
+    """A board with a standalone image on it."""
+
+    @property
+    def image(self) -> Image:
+        """The image that was loaded."""
 
     def profile(self, inputs: Mapping[str, Array], timeout_s: float = ...) -> Profile:
         """One run, and every basic block that ran in it. Raises UsageError where blocks are not counted."""
@@ -47,9 +55,18 @@ class SessionOpener(Protocol):
         """A session for the program on the board."""
 
 
+class ImageOpener(Protocol):
+    """The same for sessions with a standalone image."""
+
+    def __call__(
+        self, program: Program, board: Board, prefer: ToolchainChoice, progress: Stage
+    ) -> AbstractContextManager[ImageSession]:
+        """A session for the program on the board."""
+
+
 def open_virtual_board(
     program: Program, board: Board, prefer: ToolchainChoice, progress: Stage
-) -> AbstractContextManager[RunningSession]:
+) -> AbstractContextManager[ImageSession]:
     """A standalone image on the board's virtual twin."""
     from utvm.session.standalone import StandaloneSession
 
@@ -60,16 +77,16 @@ def open_virtual_board(
 class Services:
     """The ways out of the command line."""
 
-    open_session: SessionOpener = open_virtual_board
+    open_session: ImageOpener = open_virtual_board
 
-    def counting(self, timing: str | None, memory: str) -> SessionOpener:
+    def counting(self, timing: str | None, memory: str) -> ImageOpener:
         """A way to sessions on virtual boards that count cycles so. Raises UsageError for what no board could count."""
         if self.open_session is not open_virtual_board:  # not ours to tell
             return self.open_session
 
         def opened(
             program: Program, board: Board, prefer: ToolchainChoice, progress: Stage
-        ) -> AbstractContextManager[RunningSession]:
+        ) -> AbstractContextManager[ImageSession]:
             from utvm.session.standalone import StandaloneSession
             from utvm.transports import CycleCounting
 
@@ -77,6 +94,36 @@ class Services:
             return StandaloneSession(program, board, prefer, progress, counting=CycleCounting(timing, memory))
 
         return opened
+
+    def reaching(self, via: str | None, mode: str | None, timing: str | None, memory: str) -> SessionOpener:
+        """A way to sessions with the board reached by `via`, as a standalone image or hosted.
+
+        By default the way of the board's file, standalone on virtual boards and QEMU and hosted elsewhere.
+        """
+        if self.open_session is not open_virtual_board:
+            return self.open_session
+
+        def opened(
+            program: Program, board: Board, prefer: ToolchainChoice, progress: Stage
+        ) -> AbstractContextManager[RunningSession]:
+            from utvm.session.hosted import HostedSession
+            from utvm.session.standalone import StandaloneSession
+            from utvm.transports import CycleCounting
+            from utvm.transports.opening import open_transport
+
+            check_timing(timing, board)
+            counting = CycleCounting(timing, memory)
+            way = via or board.hosted.comms
+            if (mode or ("standalone" if way in STANDALONE_WAYS else "hosted")) == "hosted":
+                return HostedSession(program, board, prefer, progress, via, counting)
+            if via is None:
+                return StandaloneSession(program, board, prefer, progress, counting=counting)
+            return StandaloneSession(program, board, prefer, progress, open_transport(board, via, counting))
+
+        return opened
+
+
+STANDALONE_WAYS = ("virtual", "qemu")
 
 
 def check_timing(timing: str | None, board: Board) -> None:

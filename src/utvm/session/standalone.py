@@ -20,7 +20,7 @@ from utvm.model.tensor import Array
 from utvm.runtime import FaultRecord, decode_fault, stack_used_bytes
 from utvm.runtime.rv32_fault_record import decode_rv32_fault
 from utvm.session.profile import Profile, read_code
-from utvm.toolchain import Compiler, Image, build_image, find_compiler
+from utvm.toolchain import Compiler, Image, ImageSizes, build_image, find_compiler
 from utvm.toolchain.linker_script import boot_region
 from utvm.transports import (
     CycleCounting,
@@ -100,6 +100,11 @@ class StandaloneSession:
         except BaseException:
             self._stack.close()
             raise
+
+    @property
+    def sizes(self) -> ImageSizes:
+        """Bytes of the image by kind."""
+        return self.image.sizes
 
     def run(self, inputs: Mapping[str, Array], timeout_s: float = DEFAULT_TIMEOUT_S) -> Run:
         """One run on inputs by name, each of its tensor's shape and dtype. Raises DeviceFault or TransportTimeout."""

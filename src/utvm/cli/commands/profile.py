@@ -87,7 +87,7 @@ def command(
             raise UsageError(f"profile takes one input, not {len(inputs.runs)}")
         opener = services.counting(timing, memory)
         with opener(loaded.program, loaded.board, toolchain, progress.stage) as session:
-            progress.stage(f"Running on the virtual {loaded.board.name}")
+            progress.stage(f"Running on {loaded.board.name}")
             profile = session.profile(inputs.runs[0], timeout_s) if hot else None
             run = session.run(inputs.runs[0], timeout_s) if profile is None else profile.run
             image, compiler = session.image, session.compiler

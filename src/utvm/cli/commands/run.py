@@ -13,10 +13,12 @@ from utvm.cli.options import (
     json_option,
     kernels_option,
     memory_option,
+    mode_option,
     model_argument,
     timing_option,
     toolchain_option,
     verbose_option,
+    via_option,
 )
 from utvm.cli.services import Services, ToolchainChoice
 
@@ -27,7 +29,8 @@ _EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.command("run", short_help="Run a model on a board and show its answer, cycles and memory.")
 @model_argument
 @board_option
-@click.option("--via", type=click.Choice(["virtual"]), default="virtual", show_default=True, help="Way to the board.")
+@via_option
+@mode_option
 @click.option(
     "-i",
     "--input",
@@ -61,7 +64,8 @@ def command(
     services: Services,
     model: Path,
     board: str | None,
-    via: str,
+    via: str | None,
+    mode: str | None,
     files: tuple[Path, ...],
     random_runs: int | None,
     seed: int,
@@ -96,14 +100,14 @@ def command(
             check_output_path(output, loaded.program.outputs)
         inputs = read_inputs(loaded.program, files, random_runs, seed)
         truth = reference_model(loaded, reference, progress.stage) if check else None
-        done = execute(
-            services.counting(timing, memory), loaded.program, loaded.board, inputs.runs, toolchain, timeout_s, progress
-        )  # fmt: skip
+        opener = services.reaching(via, mode, timing, memory)
+        done = execute(opener, loaded.program, loaded.board, inputs.runs, toolchain, timeout_s, progress)
         checked = None
         if truth is not None:
             checked = compare_runs(references(truth, inputs.runs, progress), done.outputs, NUMPY_REFERENCE)
+    way = via or loaded.board.hosted.comms
     report = run_report(
-        loaded.program, loaded.board, done.sizes, done.compiler, done.runs, inputs.source, checked, via
+        loaded.program, loaded.board, done.sizes, done.compiler, done.runs, inputs.source, checked, way
     )  # fmt: skip
     if output is not None:
         write_outputs(output, done.outputs)
