@@ -4,38 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 
 from utvm.microkernels.assembly import supports
 from utvm.microkernels.conv import ChannelRanges, channel_ranges, records_refusal, rounding_of
-from utvm.microkernels.conv.clamp import clamp_bytes, clamp_operands
 from utvm.microkernels.depthwise import (
     CHANNELS,
-    PLANE_EDGES,
-    PLANE_SINGLE,
-    RECORD_WORDS,
     PlaneLayout,
     PlaneWindow,
-    depthwise_records,
-    widen_planes,
+    common_shift,
     widen_refusal,
     window_cycles,
-    window_unit,
 )
 from utvm.model.fixed_point import Int64Array
 from utvm.model.operator_types import DepthwiseConv2D
 from utvm.model.tensor import Array
-from utvm.operators.kernel import CKernel, KernelArgument
+from utvm.operators.kernel import CKernel
 from utvm.schedules.schedule import KnobValue, Schedule
 from utvm.schedules.template import Site, Template
 
 Direction = Literal["rows", "columns"]
 
-_WINDOW = 3
-_FULL_RANGE = (-128, 127)
-# Modelled on the Cortex-M7: cycles per widened pixel and channel, per channel, and per call.
+WINDOW = 3
+_BANDS = (1, 2, 3, 4, 6, 8, 12)
+# Planes may take a quarter of what input and output do, and two kilobytes anyway.
+_SMALL_SCRATCH_BYTES = 2048
+_SCRATCH_SHARE = 4
+# Modelled on the Cortex-M7: cycles per widened pixel and channel, per channel and band, and per call.
 _WIDEN_CYCLES = 1.3
 _CHANNEL_CYCLES = 25
 _CALL_CYCLES = 300
@@ -45,6 +43,7 @@ class DepthwisePlanes(Template):
     """Windows of at most 3x3 without dilation, stride 1 or 2 along the direction in which planes are walked.
 
     knob `along`: whether a row of a plane is a row or a column of the image; the longer one wastes less.
+    knob `bands`: how many parts the image is cut into; more need smaller planes, and widen some rows twice.
     """
 
     name = "depthwise_planes"
@@ -59,38 +58,64 @@ class DepthwisePlanes(Template):
         _, weights, bias = site.inputs
         if weights.data is None or bias.data is None:
             return "weights and bias are not constants"
-        if max(weights.shape[1:3]) > _WINDOW:
+        if max(weights.shape[1:3]) > WINDOW:
             return f"the window is {weights.shape[1]}x{weights.shape[2]}, larger than 3x3"
         if operator.dilation != (1, 1):
             return f"the window is dilated by {operator.dilation}"
-        rounding = rounding_of(operator.output_zero_point, operator.clamp)
-        reason = records_refusal(
-            operator.requantization, operator.output_zero_point, rounding, _ranges(operator, weights.data, bias.data)
-        )
-        return reason or (_plan(site, "rows").refusal() and _plan(site, "columns").refusal())
+        padding = operator.padding
+        before_and_after = (padding.top, padding.bottom), (padding.left, padding.right)
+        if any(max(sides) >= taps for sides, taps in zip(before_and_after, weights.shape[1:3], strict=True)):
+            return f"a window lies in the padding {padding} alone"
+        ranges = channel_sums(operator, weights.data, bias.data)
+        requantization, zero_point = operator.requantization, operator.output_zero_point
+        rounding = rounding_of(zero_point, operator.clamp)
+        # Nine taps move a sum by less than 2**19, so that one far from int8's range is settled: all others can be doubled.
+        reason = records_refusal(requantization, zero_point, rounding, ranges)
+        return reason or (plan_of(site, "rows", 1).refusal() and plan_of(site, "columns", 1).refusal())
 
     def knobs(self, site: Site) -> Mapping[str, tuple[KnobValue, ...]]:
         """See the class."""
         directions: list[Direction] = ["rows", "columns"]
-        possible = [direction for direction in directions if not _plan(site, direction).refusal()]
-        return {"along": tuple(sorted(possible, key=lambda along: _plan(site, along).cycles(site)))}
+        plans = [plan_of(site, along, 1) for along in directions]
+        possible = sorted((plan for plan in plans if not plan.refusal()), key=lambda plan: plan.cycles(site))
+        along = possible[0].along
+        wanted = max(_SMALL_SCRATCH_BYTES, (site.inputs[0].size_bytes + site.outputs[0].size_bytes) // _SCRATCH_SHARE)
+        bands = [count for count in _BANDS if count <= max(plan.rows for plan in possible)]
+        small = [count for count in bands if plan_of(site, along, count).scratch_bytes(site) <= wanted]
+        large = [count for count in reversed(bands) if count not in small]
+        return {"along": tuple(plan.along for plan in possible), "bands": (*small, *large)}
+
+    def conflict(self, site: Site, schedule: Schedule) -> str:
+        """More bands than rows."""
+        rows, bands = plan_of(site, *_choice(schedule)).rows, schedule.knob("bands")
+        return f"bands = {bands}: there are {rows} rows" if int(bands) > rows else ""
 
     def estimated_cycles(self, site: Site, schedule: Schedule) -> float:
         """Modelled cycles of the windows, and a rate for widening."""
-        return _plan(site, _along(schedule)).cycles(site)
+        return plan_of(site, *_choice(schedule)).cycles(site)
 
     def kernel(self, site: Site, schedule: Schedule) -> CKernel:
-        """Widen four channels, slide the window over each, and so on; channels that are left over one by one."""
-        return _kernel(site, _plan(site, _along(schedule)))
+        """Per band: widen four channels, slide the window over each, and so on; channels left over one by one."""
+        from utvm.schedules.depthwise_source import depthwise_kernel
+
+        return depthwise_kernel(site, plan_of(site, *_choice(schedule)))
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """Layout of planes and the window over them, steps of the image in bytes."""
+class Plan:
+    """Planes that hold `band` rows of outputs of `rows`, the window over them, steps of the image in bytes.
+
+    `row_stride`, `above`, `extent`: stride, padding before and size of the image across a plane's rows.
+    """
 
     along: Direction
     layout: PlaneLayout
     window: PlaneWindow
+    rows: int
+    band: int
+    row_stride: int
+    above: int
+    extent: int
     pixel_step: int
     row_step: int
 
@@ -98,18 +123,29 @@ class _Plan:
         """Why there is no code; empty if there is."""
         return self.window.refusal() or widen_refusal(self.layout, self.pixel_step)
 
+    def scratch_bytes(self, site: Site) -> int:
+        """All planes."""
+        return min(site.inputs[0].shape[3], CHANNELS) * self.layout.plane_bytes
+
     def cycles(self, site: Site) -> float:
+        """Modelled, per call."""
         batch, _, _, channels = site.inputs[0].shape
-        widened = self.layout.image_rows * self.layout.image_columns * channels * _WIDEN_CYCLES
-        windows = site.outputs[0].shape[3] * window_cycles(self.window, site.core)
-        return batch * (widened + windows + channels * _CHANNEL_CYCLES) + _CALL_CYCLES
+        bands = -(-self.rows // self.band)
+        widened = min(self.layout.rows * bands, self.extent + 2 * bands) * self.layout.columns * channels
+        windows = site.outputs[0].shape[3] * (
+            window_cycles(self.window, site.core, self.rows) + (bands - 1) * _CHANNEL_CYCLES
+        )
+        per_image = widened * _WIDEN_CYCLES + windows + channels * bands * _CHANNEL_CYCLES
+        return batch * per_image + _CALL_CYCLES
 
 
-def _along(schedule: Schedule) -> Direction:
-    return "rows" if schedule.knob("along") == "rows" else "columns"
+def _choice(schedule: Schedule) -> tuple[Direction, int]:
+    return "rows" if schedule.knob("along") == "rows" else "columns", int(schedule.knob("bands"))
 
 
-def _plan(site: Site, along: Direction) -> _Plan:
+@lru_cache(maxsize=256)
+def plan_of(site: Site, along: Direction, bands: int) -> Plan:
+    """How the operator is computed in that many bands."""
     operator = site.operator
     assert isinstance(operator, DepthwiseConv2D)
     _, height, width, channels = site.inputs[0].shape
@@ -118,136 +154,41 @@ def _plan(site: Site, along: Direction) -> _Plan:
     extents, positions = (height, width), (out_height, out_width)
     strides, before = operator.strides, (operator.padding.top, operator.padding.left)
     y, x = (0, 1) if along == "rows" else (1, 0)
-    rows, columns = ((positions[axis] - 1) * strides[axis] + _WINDOW for axis in (y, x))
-    layout = PlaneLayout(
-        rows=rows,
-        pitch=columns + columns % 2,
-        top=before[y],
-        left=before[x],
-        image_rows=min(extents[y], rows - before[y]),
-        image_columns=min(extents[x], columns - before[x]),
-    )
+    band = -(-positions[y] // max(bands, 1))
+    rows, columns = ((count - 1) * strides[axis] + WINDOW for count, axis in ((band, y), (positions[x], x)))
+    layout = PlaneLayout(rows, columns + columns % 2, before[x], min(extents[x], columns - before[x]))
     window = PlaneWindow(
         stride=strides[x],
         outputs=positions[x],
-        output_rows=positions[y],
         row_step=2 * layout.pitch,
         plane_row_step=2 * layout.pitch * strides[y],
         plane_step=layout.plane_bytes if operator.depth_multiplier == 1 else 0,
         output_step=output_steps[x],
         output_row_step=output_steps[y],
         rounding=rounding_of(operator.output_zero_point, operator.clamp),
+        shift=_shift(site),
     )
-    return _Plan(along, layout, window, steps[x], steps[y])
+    return Plan(along, layout, window, positions[y], band, strides[y], before[y], extents[y], steps[x], steps[y])
 
 
-def _folded_bias(operator: DepthwiseConv2D, weights: Array, bias: Array) -> Int64Array:
+@lru_cache(maxsize=256)
+def _shift(site: Site) -> int | None:
+    operator = site.operator
+    assert isinstance(operator, DepthwiseConv2D)
+    _, weights, bias = site.inputs
+    assert weights.data is not None and bias.data is not None
+    zero_point = operator.output_zero_point
+    ranges = channel_sums(operator, weights.data, bias.data)
+    return common_shift(operator.requantization, zero_point, rounding_of(zero_point, operator.clamp), ranges)
+
+
+def folded_bias(operator: DepthwiseConv2D, weights: Array, bias: Array) -> Int64Array:
+    """The bias of inputs as they are stored."""
     sums = weights.astype(np.int64).sum(axis=(0, 1, 2))
     return np.asarray(bias.astype(np.int64) - operator.input_zero_point * sums, dtype=np.int64)
 
 
-def _ranges(operator: DepthwiseConv2D, weights: Array, bias: Array) -> ChannelRanges:
+def channel_sums(operator: DepthwiseConv2D, weights: Array, bias: Array) -> ChannelRanges:
+    """The ranges of the accumulators."""
     taps = weights.reshape(-1, weights.shape[3]).T
-    return channel_ranges(taps, _folded_bias(operator, weights, bias))
-
-
-def _kernel(site: Site, plan: _Plan) -> CKernel:
-    operator = site.operator
-    assert isinstance(operator, DepthwiseConv2D)
-    image, weights, bias = site.inputs
-    output = site.outputs[0]
-    assert weights.data is not None and bias.data is not None
-    turned = weights.data.transpose(0, 2, 1, 3) if plan.along == "columns" else weights.data
-    records = depthwise_records(
-        turned[0],
-        _folded_bias(operator, weights.data, bias.data),
-        operator.requantization,
-        operator.output_zero_point,
-        _ranges(operator, weights.data, bias.data),
-    )
-    layout = plan.layout
-    planes = min(image.shape[3], CHANNELS)
-    units = [PLANE_EDGES, window_unit(plan.window, site.core)]
-    if image.shape[3] >= CHANNELS:
-        units.append(widen_planes(layout, plan.pixel_step, plan.row_step, site.core))
-    if image.shape[3] % CHANNELS:
-        units.append(PLANE_SINGLE)
-    body = _body(site, plan, planes)
-    if operator.clamp != _FULL_RANGE:
-        clamp = clamp_bytes(site.core)
-        units.append(clamp)
-        above, below = clamp_operands(operator.clamp)
-        body.append(f"{clamp.name}(output, {output.element_count}, {above}U, {below}U);")
-    return CKernel(
-        stem="depthwise_conv2d_planes",
-        body="\n".join(body),
-        types=("const int8_t", "int8_t", "const int32_t", "int16_t"),
-        arguments=(
-            KernelArgument("input", "tensor", image.name),
-            KernelArgument("output", "tensor", output.name, written=True),
-            KernelArgument("records", "constant", data=records),
-            KernelArgument("planes", "scratch", size_bytes=planes * layout.plane_bytes),
-        ),
-        comments=_comments(site, operator, plan),
-        units=tuple(units),
-    )
-
-
-def _comments(site: Site, operator: DepthwiseConv2D, plan: _Plan) -> tuple[str, ...]:
-    shapes = " -> ".join(
-        "x".join(str(extent) for extent in tensor.shape) for tensor in (site.inputs[0], site.outputs[0])
-    )
-    layout = plan.layout
-    return (
-        f"{shapes}, window {site.inputs[1].shape[1]}x{site.inputs[1].shape[2]}, strides {operator.strides}",
-        f"four channels at a time in int16 planes of {layout.rows}x{layout.pitch}",
-    )
-
-
-def _body(site: Site, plan: _Plan, planes: int) -> list[str]:
-    operator = site.operator
-    assert isinstance(operator, DepthwiseConv2D)
-    layout, window = plan.layout, plan.window.name(site.core)
-    batch, height, width, channels = site.inputs[0].shape
-    elements, multiplier = layout.plane_bytes // 2, operator.depth_multiplier
-    words = channels - channels % CHANNELS
-    fields = ", ".join(str(value) for value in layout.description())
-    lines = [
-        f"static const int32_t layout[6] = {{{fields}}};",
-        f"for (int32_t p = 0; p < {planes}; ++p) {{",
-        f"    {PLANE_EDGES.name}(planes + p * {elements}, layout, {operator.input_zero_point});",
-        "}",
-    ]
-    inner: list[str] = []
-    if words:
-        widen = widen_planes(layout, plan.pixel_step, plan.row_step, site.core).name
-        inner += [f"for (int32_t c = 0; c < {words}; c += {CHANNELS}) {{", f"    {widen}(input + c, planes);"]
-        if multiplier == 1:
-            inner.append(f"    {window}(planes, output + c, records + c * {RECORD_WORDS}, {CHANNELS});")
-        else:
-            inner += [f"    for (int32_t p = 0; p < {CHANNELS}; ++p) {{"]
-            inner += [
-                f"        {line}" for line in _multiplied(window, f"planes + p * {elements}", "(c + p)", multiplier)
-            ]
-            inner += ["    }"]
-        inner.append("}")
-    if channels % CHANNELS:
-        steps = f"layout, {plan.pixel_step}, {plan.row_step}"
-        inner += [
-            f"for (int32_t c = {words}; c < {channels}; ++c) {{",
-            f"    {PLANE_SINGLE.name}(planes, input + c, {steps});",
-        ]
-        inner += [f"    {line}" for line in _multiplied(window, "planes", "c", multiplier)]
-        inner.append("}")
-    if batch == 1:
-        return lines + inner
-    outputs = site.outputs[0].element_count // batch
-    inner += [f"input += {height * width * channels};", f"output += {outputs};"]
-    lines += [f"for (int32_t n = 0; n < {batch}; ++n) {{", *(f"    {line}" for line in inner), "}"]
-    return [*lines, f"output -= {batch * outputs};"] if operator.clamp != _FULL_RANGE else lines
-
-
-def _multiplied(window: str, plane: str, channel: str, multiplier: int) -> list[str]:
-    """All output channels of one plane."""
-    output, records = f"output + {channel} * {multiplier}", f"records + {channel} * {multiplier * RECORD_WORDS}"
-    return [f"{window}({plane}, {output}, {records}, {multiplier});"]
+    return channel_ranges(taps, folded_bias(operator, weights, bias))

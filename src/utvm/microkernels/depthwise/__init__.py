@@ -1,6 +1,6 @@
 """Depthwise convolution: each channel widened into an int16 plane of its own, and a 3x3 window slid over planes."""
 
-from utvm.microkernels.depthwise.packing import RECORD_WORDS, depthwise_records
+from utvm.microkernels.depthwise.packing import RECORD_WORDS, common_shift, depthwise_records
 from utvm.microkernels.depthwise.planes import (
     CHANNELS,
     PLANE_EDGES,
@@ -18,6 +18,7 @@ __all__ = [
     "RECORD_WORDS",
     "PlaneLayout",
     "PlaneWindow",
+    "common_shift",
     "depthwise_records",
     "widen_planes",
     "widen_refusal",

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-import numpy as np
-
 from utvm.boards import Core
 from utvm.microkernels.assembly import TUNINGS, AssemblyFunction, Instruction
 from utvm.microkernels.assembly.operations import (
@@ -17,11 +15,11 @@ from utvm.microkernels.assembly.operations import (
     constant,
     extend,
     ldr,
+    mov,
     pack,
     shift,
     store_post,
 )
-from utvm.model.tensor import Array
 from utvm.operators.kernel import CodeUnit
 
 CHANNELS = 4
@@ -36,27 +34,25 @@ _REACH = 4092
 
 PLANE_EDGES = CodeUnit(
     "utvm_plane_edges_s16",
-    "void utvm_plane_edges_s16(int16_t *plane, const int32_t *layout, int32_t value)",
+    "void utvm_plane_edges_s16(int16_t *plane, int32_t pitch, int32_t rows, int32_t above, int32_t image_rows,\n"
+    "    int32_t left, int32_t columns, int32_t value)",
     "c",
-    """/* Fill what lies around the image of a plane. layout: rows, pitch, top, left, image rows, image columns. */
-void utvm_plane_edges_s16(int16_t *plane, const int32_t *layout, int32_t value) {
-    const int32_t pitch = layout[1];
-    const int32_t top = layout[2] * pitch;
-    const int32_t left = layout[3];
-    const int32_t below = top + layout[4] * pitch;
-    const int32_t right = left + layout[5];
-    for (int32_t i = 0; i < top; ++i) {
+    """/* Fill what lies around image_rows by columns elements at (above, left) of a plane of rows by pitch. */
+void utvm_plane_edges_s16(int16_t *plane, int32_t pitch, int32_t rows, int32_t above, int32_t image_rows,
+                          int32_t left, int32_t columns, int32_t value) {
+    const int32_t below = above + image_rows;
+    for (int32_t i = 0; i < above * pitch; ++i) {
         plane[i] = (int16_t)value;
     }
-    for (int32_t row = top; row < below; row += pitch) {
+    for (int32_t row = above; row < below; ++row) {
         for (int32_t x = 0; x < left; ++x) {
-            plane[row + x] = (int16_t)value;
+            plane[row * pitch + x] = (int16_t)value;
         }
-        for (int32_t x = right; x < pitch; ++x) {
-            plane[row + x] = (int16_t)value;
+        for (int32_t x = left + columns; x < pitch; ++x) {
+            plane[row * pitch + x] = (int16_t)value;
         }
     }
-    for (int32_t i = below; i < layout[0] * pitch; ++i) {
+    for (int32_t i = below * pitch; i < rows * pitch; ++i) {
         plane[i] = (int16_t)value;
     }
 }
@@ -65,19 +61,16 @@ void utvm_plane_edges_s16(int16_t *plane, const int32_t *layout, int32_t value) 
 
 PLANE_SINGLE = CodeUnit(
     "utvm_plane_single_s16",
-    "void utvm_plane_single_s16(int16_t *plane, const int8_t *image, const int32_t *layout, int32_t pixel_step, "
-    "int32_t row_step)",
+    "void utvm_plane_single_s16(const int8_t *image, int16_t *plane, int32_t rows, int32_t columns, int32_t pitch,\n"
+    "    int32_t pixel_step, int32_t row_step)",
     "c",
-    """/* Widen one channel of an image into a plane; layout as for utvm_plane_edges_s16, steps in bytes. */
-void utvm_plane_single_s16(int16_t *plane, const int8_t *image, const int32_t *layout, int32_t pixel_step,
-                           int32_t row_step) {
-    int16_t *cell = plane + layout[2] * layout[1] + layout[3];
-    for (int32_t row = 0; row < layout[4]; ++row) {
-        for (int32_t x = 0; x < layout[5]; ++x) {
-            cell[x] = image[x * pixel_step];
+    """/* Widen rows by columns elements of one channel; steps of the image in bytes. */
+void utvm_plane_single_s16(const int8_t *image, int16_t *plane, int32_t rows, int32_t columns, int32_t pitch,
+                           int32_t pixel_step, int32_t row_step) {
+    for (int32_t row = 0; row < rows; ++row) {
+        for (int32_t x = 0; x < columns; ++x) {
+            plane[row * pitch + x] = image[row * row_step + x * pixel_step];
         }
-        cell += layout[1];
-        image += row_step;
     }
 }
 """,
@@ -86,40 +79,25 @@ void utvm_plane_single_s16(int16_t *plane, const int8_t *image, const int32_t *l
 
 @dataclass(frozen=True)
 class PlaneLayout:
-    """One channel as a window sees it, in elements: `image_rows` by `image_columns` at (`top`, `left`) of a plane.
+    """One channel as a window sees it, in elements: `columns` of each row are the image's, from `left` on.
 
     `pitch` is even, so that rows are aligned to words.
     """
 
     rows: int
     pitch: int
-    top: int
     left: int
-    image_rows: int
-    image_columns: int
+    columns: int
 
     @property
     def plane_bytes(self) -> int:
         """From one plane to the next."""
         return self.rows * self.pitch * _ELEMENT_BYTES
 
-    def description(self) -> Array:
-        """What the C functions call layout: int32 [6]."""
-        return np.array(
-            [self.rows, self.pitch, self.top, self.left, self.image_rows, self.image_columns], dtype=np.int32
-        )
-
-    def plane(self, image: Array, zero_point: int) -> Array:
-        """The meaning: int16 [rows, pitch] of an int8 image [height, width], larger than `image_rows` perhaps."""
-        plane = np.full((self.rows, self.pitch), zero_point, dtype=np.int16)
-        rows, columns = slice(self.top, self.top + self.image_rows), slice(self.left, self.left + self.image_columns)
-        plane[rows, columns] = image[: self.image_rows, : self.image_columns]
-        return plane
-
 
 def widen_refusal(layout: PlaneLayout, pixel_step: int) -> str:
     """Why `widen_planes` cannot be made; empty if it can."""
-    if layout.image_rows < 1 or layout.image_columns < 1:
+    if layout.columns < 1:
         return "no pixel lies under a window"
     if pixel_step > _REACH:
         return f"pixels are {pixel_step} bytes apart, too far for a load"
@@ -128,24 +106,25 @@ def widen_refusal(layout: PlaneLayout, pixel_step: int) -> str:
 
 @lru_cache(maxsize=256)
 def widen_planes(layout: PlaneLayout, pixel_step: int, row_step: int, core: Core) -> CodeUnit:
-    """`void f(const int8_t *image, int16_t *planes)`: four channels from `image` on into four planes, image part only.
+    """`void f(const int8_t *image, int16_t *planes, int32_t rows)`: four channels from `image` on into four planes.
 
-    Steps are bytes from a pixel to the next of its row, and from a row to the next.
+    `planes` is where the first pixel goes in the first plane; at least one row. Steps are bytes from a pixel to the
+    next of its row, and from a row to the next.
     """
     name = (
-        f"utvm_planes_4x{layout.rows}x{layout.pitch}_s16_s8_i{layout.image_rows}x{layout.image_columns}"
-        f"a{layout.top}_{layout.left}p{pixel_step}r{row_step}_{TUNINGS[core.name]}"
+        f"utvm_planes_4_s16_s8_x{layout.columns}at{layout.left % 2}w{2 * layout.pitch}c{layout.plane_bytes}"
+        f"p{pixel_step}r{row_step}_{TUNINGS[core.name]}"
     )
-    function = AssemblyFunction(name, f"void {name}(const int8_t *image, int16_t *planes)", core)
-    start = _ELEMENT_BYTES * (layout.top * layout.pitch + layout.left)
-    entry = advance("r1", start)
+    prototype = f"void {name}(const int8_t *image, int16_t *planes, int32_t rows)"
+    function = AssemblyFunction(name, prototype, core)
+    entry = [mov("r11", "r2")]
     for before, pointer in pairwise(_POINTERS):
         entry += _sum(pointer, before, layout.plane_bytes)
-    function.block([*entry, *constant("r11", layout.image_rows)])
+    function.block(entry)
     function.label(1)
     # An odd pixel at the left border shares its word with the border.
     lead = layout.left % 2
-    pairs, trail = divmod(layout.image_columns - lead, 2)
+    pairs, trail = divmod(layout.columns - lead, 2)
     body = _single() + advance("r0", pixel_step) if lead else []
     round_pairs = next((count for count in _PAIRS_A_ROUND if pairs % count == 0), 1)
     if pairs > _UNROLLED_PAIRS:
@@ -158,9 +137,9 @@ def widen_planes(layout: PlaneLayout, pixel_step: int, row_step: int, core: Core
         body += _pairs(pairs, pixel_step)
     if trail:
         body += _single() + advance("r0", pixel_step)
-    body += advance("r0", row_step - layout.image_columns * pixel_step)
+    body += advance("r0", row_step - layout.columns * pixel_step)
     for pointer in _POINTERS:
-        body += advance(pointer, _ELEMENT_BYTES * (layout.pitch - layout.image_columns))
+        body += advance(pointer, _ELEMENT_BYTES * (layout.pitch - layout.columns))
     function.block([*body, alu("subs", "r11", "r11", 1), branch("ne.w", "1b")], loop=True)
     return function.unit()
 

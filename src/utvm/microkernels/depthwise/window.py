@@ -41,11 +41,25 @@ _UNROLLED_TILES = 3
 _TILES_A_ROUND = (3, 2)
 _REACH = 4092
 
-_PLANE, _OUTPUT = "r0", "r1"
+_PLANE = "r0"
 _PAIRS = (("r4", "r5"), ("r6", "r7"), ("r8", "r9"))
 _ACCUMULATORS = ("r10", "r11", "r2", "r3")
-_DATA = ("r12", "lr")
-_SLOTS = ("bias", "multiplier", "addend", "shift", "rows", "row end", "plane", "output", "records", "planes")
+# Words of a plane in turn; then multiplier, addend and shift, and where the output is.
+_DATA = ("r12", "lr", "r1")
+_SLOTS = (
+    "bias",
+    "multiplier",
+    "addend",
+    "shift",
+    "output",
+    "rows",
+    "row end",
+    "plane",
+    "planes",
+    "plane output",
+    "records",
+    "all rows",
+)
 _STACK_BYTES = 4 * len(_SLOTS)
 
 
@@ -53,19 +67,20 @@ _STACK_BYTES = 4 * len(_SLOTS)
 class PlaneWindow:
     """What the code depends on. Steps in bytes; `stride` is along a row.
 
-    `row_step`: between the rows of a window; `outputs` by `output_rows` outputs per plane, whose rows begin
-    `plane_row_step` apart in the plane. `plane_step`: from one output channel's plane to the next's.
+    `row_step`: between the rows of a window; rows of `outputs` outputs begin `plane_row_step` apart in the plane.
+    `plane_step`: from one output channel's plane to the next's. `shift`: what all channels are shifted by, None where
+    that is in their records.
     """
 
     stride: int
     outputs: int
-    output_rows: int
     row_step: int
     plane_row_step: int
     plane_step: int
     output_step: int
     output_row_step: int
     rounding: Rounding
+    shift: int | None
 
     def refusal(self) -> str:
         """Why no code can be made; empty if it can."""
@@ -84,10 +99,10 @@ class PlaneWindow:
         return "_".join(
             [
                 f"utvm_depthwise_3x3_s16_s{self.stride}",
-                f"{self.output_rows}x{self.outputs}",
+                f"x{self.outputs}",
                 f"w{self.row_step}r{self.plane_row_step}p{self.plane_step}",
                 f"o{self.output_step}r{self.output_row_step}",
-                self.rounding,
+                self.rounding if self.shift is None else f"shift{self.shift}",
                 TUNINGS[core.name],
             ]
         )
@@ -97,16 +112,17 @@ class PlaneWindow:
 
 
 def window_unit(window: PlaneWindow, core: Core) -> CodeUnit:
-    """`void f(const int16_t *planes, int8_t *output, const int32_t *records, int32_t planes_count)`.
+    """`void f(const int16_t *plane, int8_t *output, const int32_t *records, int32_t planes, int32_t rows)`.
 
-    Channel after channel, at least one: a plane, a record and a byte of every output pixel each.
+    Channel after channel, at least one: a plane, a record and a byte of every output pixel each; at least one row.
     """
     return _built(window, core)[0]
 
 
-def window_cycles(window: PlaneWindow, core: Core) -> float:
+def window_cycles(window: PlaneWindow, core: Core, rows: int) -> float:
     """Modelled cycles per plane, caches aside."""
-    return _built(window, core)[1]
+    _, per_plane, per_row = _built(window, core)
+    return per_plane + rows * per_row
 
 
 def _tile_bytes(stride: int) -> int:
@@ -114,7 +130,7 @@ def _tile_bytes(stride: int) -> int:
 
 
 @lru_cache(maxsize=256)
-def _built(window: PlaneWindow, core: Core) -> tuple[CodeUnit, float]:
+def _built(window: PlaneWindow, core: Core) -> tuple[CodeUnit, float, float]:
     return _Writer(window, core).write()
 
 
@@ -124,23 +140,26 @@ class _Writer:
     def __init__(self, window: PlaneWindow, core: Core) -> None:
         self.window = window
         name = window.name(core)
-        prototype = f"void {name}(const int16_t *planes, int8_t *output, const int32_t *records, int32_t planes_count)"
+        prototype = (
+            f"void {name}(const int16_t *plane, int8_t *output, const int32_t *records, int32_t planes,\n"
+            f"    int32_t rows)"
+        )
         self.function = AssemblyFunction(name, prototype, core, _STACK_BYTES)
 
-    def write(self) -> tuple[CodeUnit, float]:
-        """The unit and its cycles per plane."""
-        window, function = self.window, self.function
+    def write(self) -> tuple[CodeUnit, float, float]:
+        """The unit, its cycles per plane, and per row of outputs."""
+        function = self.function
         blocks = function.block_cycles
-        entry = (("r0", "plane"), ("r1", "output"), ("r2", "records"), ("r3", "planes"))
-        function.block([_spill(register, slot) for register, slot in entry])
+        entry = (("r0", "plane"), ("r1", "plane output"), ("r2", "records"), ("r3", "planes"))
+        spilled = [_spill(register, slot) for register, slot in entry]
+        function.block([*spilled, function.stack_argument("r12", 4), _spill("r12", "all rows")])
         function.label(1)
         function.block(self._begin_plane())
         per_plane = blocks[-1]
         function.label(2)
         per_row = self._row()
         function.block(self._end_plane(), loop=True)
-        per_plane += blocks[-1] + per_row * window.output_rows
-        return function.unit(), per_plane
+        return function.unit(), per_plane + blocks[-1], per_row
 
     def _begin_plane(self) -> list[Instruction]:
         """Weights into registers, the rest of the record onto the stack."""
@@ -148,7 +167,8 @@ class _Writer:
         rest = ("r2", "r3", "r10", "r11")
         found = [_fill("r12", "records"), _load_multiple("r12", weights), _load_multiple("r12", rest)]
         found += [_spill(register, slot) for register, slot in zip(rest, _SLOTS, strict=False)]
-        return [*found, _spill("r12", "records"), *constant("lr", self.window.output_rows), _spill("lr", "rows")]
+        found += [_spill("r12", "records"), _fill("lr", "all rows"), _spill("lr", "rows")]
+        return [*found, _fill("r1", "plane output"), _spill("r1", "output")]
 
     def _row(self) -> float:
         """All outputs of a row, and on to the next; its cycles."""
@@ -156,74 +176,92 @@ class _Writer:
         blocks = function.block_cycles
         tiles, rest = divmod(window.outputs, _TILE)
         tile_bytes, tile_output = _tile_bytes(window.stride), _TILE * window.output_step
-        body: list[Instruction] = []
-        done, total = 0, 0.0
+        done, total, walked, walked_output = tiles, 0.0, 0, 0
         if tiles > _UNROLLED_TILES:
             a_round = next((count for count in _TILES_A_ROUND if tiles % count == 0), 1)
-            function.block([*_end_of_row(tiles * tile_output), _spill("r12", "row end")])
-            begin = blocks[-1]
+            done, walked, walked_output = 0, tiles * tile_bytes, tiles * tile_output
+            function.block([*constant("r12", walked), alu("add", "r12", "r12", _PLANE), _spill("r12", "row end")])
+            total = blocks[-1]
             function.label(3)
-            for tile in range(a_round):
-                body += self._tile(_TILE, tile * tile_bytes, tile * tile_output)
-            body += [*advance(_PLANE, a_round * tile_bytes), *advance(_OUTPUT, a_round * tile_output)]
-            body += [_fill("r12", "row end"), alu("subs", "r12", "r12", _OUTPUT), branch("ne.w", "3b")]
+            body = self._tiles([_TILE] * a_round)
+            body += [*advance(_PLANE, a_round * tile_bytes), *_advance_output(a_round * tile_output)]
+            body += [_fill("lr", "row end"), alu("subs", "lr", "lr", _PLANE), branch("ne.w", "3b")]
             function.block(body, loop=True)
-            total = begin + blocks[-1] * (tiles // a_round)
-            body = []
-            walked, walked_output = tiles * tile_bytes, tiles * tile_output
-        else:
-            for tile in range(tiles):
-                body += self._tile(_TILE, tile * tile_bytes, tile * tile_output)
-            done, walked, walked_output = tiles, 0, 0
-        if rest:
-            body += self._tile(rest, done * tile_bytes, done * tile_output)
+            total += blocks[-1] * (tiles // a_round)
+        body = self._tiles([_TILE] * done + [rest] * (rest > 0))
         body += advance(_PLANE, window.plane_row_step - walked)
-        body += advance(_OUTPUT, window.output_row_step - walked_output)
-        body += [_fill("r12", "rows"), alu("subs", "r12", "r12", 1), _spill("r12", "rows")]
+        body += _advance_output(window.output_row_step - walked_output)
+        body += [_fill("lr", "rows"), alu("subs", "lr", "lr", 1), _spill("lr", "rows")]
         function.block([*body, branch("ne.w", "2b")], loop=True)
         return total + blocks[-1]
 
     def _end_plane(self) -> list[Instruction]:
-        window = self.window
-        found = [_fill(_PLANE, "plane"), *advance(_PLANE, window.plane_step), _spill(_PLANE, "plane")]
-        found += [_fill(_OUTPUT, "output"), *advance(_OUTPUT, 1), _spill(_OUTPUT, "output")]
+        found = [_fill(_PLANE, "plane"), *advance(_PLANE, self.window.plane_step), _spill(_PLANE, "plane")]
+        found += [_fill("lr", "plane output"), *advance("lr", 1), _spill("lr", "plane output")]
         found += [_fill("r12", "planes"), alu("subs", "r12", "r12", 1), _spill("r12", "planes")]
         return [*found, branch("ne.w", "1b")]
 
-    def _tile(self, outputs: int, plane_offset: int, output_offset: int) -> list[Instruction]:
+    def _tiles(self, sizes: list[int]) -> list[Instruction]:
+        """Tiles of that many outputs each, one beside the other."""
+        found: list[Instruction] = []
+        data = _DATA
+        for index, outputs in enumerate(sizes):
+            plane_offset = index * _tile_bytes(self.window.stride)
+            found += self._tile(outputs, plane_offset, index * _TILE * self.window.output_step, data)
+            if self.window.shift is None:
+                # The second register holds the output's address longest.
+                data = (data[0], data[2], data[1])
+        return found
+
+    def _tile(
+        self, outputs: int, plane_offset: int, output_offset: int, data: tuple[str, str, str]
+    ) -> list[Instruction]:
         """Up to four outputs at those offsets."""
         accumulators = _ACCUMULATORS[:outputs]
         found = [_fill(accumulator, "bias") for accumulator in accumulators]
-        found += self._products(accumulators, plane_offset)
-        multiplier, addend = _DATA
-        found += [_fill(multiplier, "multiplier"), _fill(addend, "addend")]
-        for value in accumulators:
+        found += self._products(accumulators, plane_offset, data)
+        if self.window.shift is None:
+            output = data[1]
+            found += [*self._scale(accumulators, data), _fill(output, "output")]
+            saturated = [ssat(value, 8, value) for value in accumulators]
+        else:
+            multiplier, addend, output = data
+            found += [_fill(multiplier, "multiplier"), _fill(addend, "addend"), _fill(output, "output")]
+            found += [accumulate("smmla", value, value, multiplier, addend) for value in accumulators]
+            saturated = [saturate_shifted(value, 8, value, self.window.shift) for value in accumulators]
+        for index, (value, limited) in enumerate(zip(accumulators, saturated, strict=True)):
+            offset = output_offset + index * self.window.output_step
+            found += [limited, store("strb", value, output, offset, "output")]
+        return found
+
+    def _scale(self, values: tuple[str, ...], data: tuple[str, str, str]) -> list[Instruction]:
+        """Requantize with the shift of the channel's record."""
+        multiplier, addend, amount = data
+        found = [_fill(multiplier, "multiplier"), _fill(addend, "addend"), _fill(amount, "shift")]
+        for value in values:
             if self.window.rounding == "floor":
                 found.append(accumulate("smmlar", value, value, multiplier, addend))
             else:
                 found.append(multiply("smmulr", value, value, multiplier))
                 found.append(alu_shifted("add", value, value, value, "asr", 31))
                 found.append(alu("add", value, value, addend))
-        found.append(_fill(multiplier, "shift"))
-        found += [shift("asr", value, value, multiplier) for value in accumulators]
-        for index, value in enumerate(accumulators):
-            found.append(ssat(value, 8, value))
-            found.append(store("strb", value, _OUTPUT, output_offset + index * self.window.output_step, "output"))
-        return found
+        return [*found, *(shift("asr", value, value, amount) for value in values)]
 
-    def _products(self, accumulators: tuple[str, ...], plane_offset: int) -> Iterator[Instruction]:
-        """Every word of every row, and what it contributes; two registers take the words in turn."""
+    def _products(
+        self, accumulators: tuple[str, ...], plane_offset: int, data: tuple[str, str, str]
+    ) -> Iterator[Instruction]:
+        """Every word of every row, and what it contributes; registers take the words in turn."""
         turn = 0
         for row in range(_ROWS):
             w01, w12 = _PAIRS[row]
             for word, uses in enumerate(self._uses(len(accumulators))):
-                data = _DATA[turn % 2]
+                register = data[turn % len(data)]
                 turn += 1
                 offset = plane_offset + row * self.window.row_step + 4 * word
-                yield ldr(data, _PLANE, offset, "planes")
+                yield ldr(register, _PLANE, offset, "planes")
                 for mnemonic, index, pair in uses:
                     weights = w01 if pair == "w01" else w12
-                    yield accumulate(mnemonic, accumulators[index], data, weights, accumulators[index])
+                    yield accumulate(mnemonic, accumulators[index], register, weights, accumulators[index])
 
     def _uses(self, outputs: int) -> list[list[tuple[str, int, str]]]:
         """Per word of a row: (instruction, output, weights)."""
@@ -239,15 +277,16 @@ class _Writer:
         return [uses for uses in words if uses]
 
 
-def _end_of_row(output_bytes: int) -> list[Instruction]:
-    """r12 = where the output is when the row's whole tiles are done."""
-    return [*constant("r12", output_bytes), alu("add", "r12", "r12", _OUTPUT)]
-
-
 def _load_multiple(base: str, registers: list[str] | tuple[str, ...]) -> Instruction:
     """Load ascending registers and advance the base behind them."""
     text = f"ldm {base}!, {{{', '.join(registers)}}}"
     return Instruction(text, Kind.MULTIPLE, ((base, Use.EARLY),), (*registers, base), "records", base_update=base)
+
+
+def saturate_shifted(rd: str, bits: int, rn: str, amount: int) -> Instruction:
+    """Saturate rn, shifted right by a constant, to a signed number of `bits` bits."""
+    text = f"ssat {rd}, #{bits}, {rn}, asr #{amount}"
+    return Instruction(text, Kind.SATURATE, ((rn, Use.EARLY),), (rd,), shifts=True)
 
 
 def _fill(register: str, slot: str) -> Instruction:
@@ -256,3 +295,7 @@ def _fill(register: str, slot: str) -> Instruction:
 
 def _spill(register: str, slot: str) -> Instruction:
     return store("str", register, "sp", 4 * _SLOTS.index(slot), f"stack {slot}")
+
+
+def _advance_output(step: int) -> list[Instruction]:
+    return [_fill("r12", "output"), *advance("r12", step), _spill("r12", "output")]

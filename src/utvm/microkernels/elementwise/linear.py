@@ -21,8 +21,11 @@ from utvm.operators.kernel import CodeUnit
 
 BYTES = np.arange(-128, 128, dtype=np.int64)
 
-_UNBOUNDED = 1 << 62
+_NONE = -(1 << 62)
 _MOST_SHIFT = 31
+_SHIFTS_TRIED = 5
+# Factors tried around the nearest ones, nearer ones first.
+_OFFSETS = sorted(product(range(-3, 4), repeat=2), key=lambda pair: (pair[0] ** 2 + pair[1] ** 2, pair))
 _ELEMENTS_A_ROUND = 4
 _VALUES = (("r7", "r8"), ("r9", "r10"), ("r11", "r12"))
 
@@ -46,40 +49,35 @@ class LinearForm:
 def linear_form(truth: Array, p: float, q: float, clamp: tuple[int, int]) -> LinearForm | None:
     """The form equal to `truth` [a + 128, b + 128] (int8, limited to `clamp`), if there is one near these factors."""
     wanted = truth.astype(np.int64)
-    # Room for the inputs' products and for the output's bits, whichever is more.
-    reach = max(256.0, 128 * (abs(p) + abs(q)) + 256)
-    shift = min(_MOST_SHIFT, 30 - int(np.ceil(np.log2(reach))))
-    if shift < 1:
-        return None
-    nearest = round(p * (1 << shift)), round(q * (1 << shift))
-    for offset_p, offset_q in sorted(product((-1, 0, 1), repeat=2), key=lambda pair: abs(pair[0]) + abs(pair[1])):
-        factors = nearest[0] + offset_p, nearest[1] + offset_q
-        constant = _constant(wanted, *factors, shift, clamp)
-        if constant is not None:
-            return LinearForm(*factors, constant, shift, clamp)
+    finest = min(_MOST_SHIFT, 31 - int(np.ceil(np.log2(128 * (abs(p) + abs(q)) + 1))))
+    for shift in range(finest, max(finest - _SHIFTS_TRIED, 0), -1):
+        nearest = round(p * (1 << shift)), round(q * (1 << shift))
+        for offset_p, offset_q in _OFFSETS:
+            factors = nearest[0] + offset_p, nearest[1] + offset_q
+            products = factors[0] * BYTES[:, np.newaxis] + factors[1] * BYTES[np.newaxis, :]
+            low, high = _bounds(wanted, products, shift, clamp)
+            constant = (low + high) // 2
+            ends = (constant, constant + int(products.min()), constant + int(products.max()))
+            if min(ends) < INT32_MIN or max(ends) > INT32_MAX:
+                break  # as would its neighbours; a coarser form may fit
+            if low <= high:
+                return LinearForm(*factors, constant, shift, clamp)
     return None
 
 
-def _constant(wanted: Array, p: int, q: int, shift: int, clamp: tuple[int, int]) -> int | None:
-    """A constant that makes every pair right; None where there is none that keeps sums in int32."""
-    products = p * BYTES[:, np.newaxis] + q * BYTES[np.newaxis, :]
+def _bounds(wanted: Array, products: Array, shift: int, clamp: tuple[int, int]) -> tuple[int, int]:
+    """The least and the greatest constant that make every pair right; there is none if they are the wrong way round."""
     least, greatest = clamp
     above = (wanted << shift) - products
     below = above + (1 << shift) - 1
-    low = int(above[wanted > least].max(initial=-_UNBOUNDED))
-    high = int(below[wanted < greatest].min(initial=_UNBOUNDED))
-    if low > high:
-        return None
-    # Within the bounds; where one is open (an output always at its limit), close to the other.
-    half = 1 << (shift - 1)
-    if high == _UNBOUNDED:
-        constant = low + half
-    elif low == -_UNBOUNDED:
-        constant = high - half
-    else:
-        constant = (low + high) // 2
-    ends = (constant, constant + int(products.min()), constant + int(products.max()))
-    return constant if min(ends) >= INT32_MIN and max(ends) <= INT32_MAX else None
+    low = int(above[wanted > least].max(initial=_NONE))
+    high = int(below[wanted < greatest].min(initial=-_NONE))
+    # An output always at its limit bounds one side only.
+    if low == _NONE:
+        low = high - (1 << shift)
+    if high == -_NONE:
+        high = low + (1 << shift)
+    return low, high
 
 
 @lru_cache(maxsize=64)
