@@ -69,7 +69,7 @@ class DepthwisePlanes(Template):
         ranges = channel_sums(operator, weights.data, bias.data)
         requantization, zero_point = operator.requantization, operator.output_zero_point
         rounding = rounding_of(zero_point, operator.clamp)
-        # Nine taps move a sum by less than 2**19, so that one far from int8's range is settled: all others can be doubled.
+        # Nine taps move a sum by less than 2**19: one far from int8's range is settled, all others can be doubled.
         reason = records_refusal(requantization, zero_point, rounding, ranges)
         return reason or (plan_of(site, "rows", 1).refusal() and plan_of(site, "columns", 1).refusal())
 
