@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,7 +133,7 @@ def main() -> None:
     print("\nFast kernels take scratch memory and unrolled code for speed; `--kernels portable` does without both.")
 
 
-def _larger(what: str, ours: int, published: dict[str, tuple[int, ...]], column: int) -> list[str]:
+def _larger(what: str, ours: int, published: Mapping[str, tuple[int, ...]], column: int) -> list[str]:
     return [
         f"- {what} {ours:,}, {who} {figures[column]:,}" for who, figures in published.items() if ours > figures[column]
     ]

@@ -109,3 +109,10 @@ def test_a_way_that_is_none(utvm: Invoke, data: Path) -> None:
     result = utvm("evaluate", model(), "-b", BOARD, "--data", data, "--via", "pigeon")
     assert result.exit_code == 2
     assert "'pigeon'" in result.stderr
+
+
+def test_hosted_in_the_arena(utvm: Invoke, data: Path) -> None:
+    result = utvm("evaluate", model(), "-b", "host", "--via", "arena", "--data", data, "--limit", 3, "--json")
+    assert result.exit_code == 0, result.stderr
+    document = only_json(result)
+    assert (document["via"], document["agreeing"], document["mismatches"]) == ("arena", 3, 0)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,14 +13,17 @@ from utvm.cli.options import (
     debug_option,
     json_option,
     kernels_option,
+    memory_option,
+    mode_option,
     model_argument,
+    timing_option,
     toolchain_option,
     verbose_option,
+    via_option,
 )
-from utvm.cli.services import RunningSession, Services, SessionOpener, Stage, ToolchainChoice
+from utvm.cli.services import Services, ToolchainChoice
 
 if TYPE_CHECKING:
-    from utvm.boards import Board
     from utvm.codegen.program import Program
     from utvm.model import Array
 
@@ -32,7 +33,8 @@ _EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.command("evaluate", short_help="Classify labelled data on a board: accuracy, confusion, agreement.")
 @model_argument
 @board_option
-@click.option("--via", help="Way to the board, as `utvm run` has it. Default: the board file's.")
+@via_option
+@mode_option
 @click.option("--data", type=_EXISTING_FILE, required=True, help="A .npz file with the arrays `inputs` and `labels`.")
 @click.option("--limit", type=click.IntRange(min=1), help="Use the first so many inputs only.")
 @click.option("--reference", type=_EXISTING_FILE, help="The model file of a saved program, to compare with.")
@@ -41,6 +43,8 @@ _EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "--timeout", "timeout_s", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True,
     help="Longest time for one input, in seconds.",
 )  # fmt: skip
+@timing_option
+@memory_option
 @kernels_option
 @toolchain_option
 @verbose_option
@@ -52,11 +56,14 @@ def command(
     model: Path,
     board: str | None,
     via: str | None,
+    mode: str | None,
     data: Path,
     limit: int | None,
     reference: Path | None,
     no_check: bool,
     timeout_s: float,
+    timing: str | None,
+    memory: str,
     kernels: str,
     toolchain: ToolchainChoice,
     verbose: bool,
@@ -83,12 +90,13 @@ def command(
         classes = loaded.program.tensor(loaded.program.outputs[0])
         check_labels(labels, len(inputs), _count(classes.shape))
         truth = None if no_check else reference_model(loaded, reference, progress.stage)
-        opener = services.open_session if via is None else _opener(via)
+        opener = services.reaching(via, mode, timing, memory)
         done = execute(opener, loaded.program, loaded.board, inputs, toolchain, timeout_s, progress)
         expected = None if truth is None else references(truth, inputs, progress)
     checked = None if expected is None else compare_runs(expected, done.outputs, NUMPY_REFERENCE)
+    way = via or loaded.board.hosted.comms
     run = run_report(
-        loaded.program, loaded.board, done.sizes, done.compiler, done.runs, str(data), checked, via or "virtual"
+        loaded.program, loaded.board, done.sizes, done.compiler, done.runs, str(data), checked, way
     )  # fmt: skip
     report = evaluation_report(run, labels, expected)
     if as_json:
@@ -125,18 +133,3 @@ def _count(shape: tuple[int, ...]) -> int:
     for extent in shape:
         count *= extent
     return count
-
-
-def _opener(via: str) -> SessionOpener:
-    @contextmanager
-    def opened(program: Program, board: Board, prefer: ToolchainChoice, progress: Stage) -> Iterator[RunningSession]:
-        from utvm.session.standalone import StandaloneSession
-        from utvm.transports.opening import open_transport
-
-        with (
-            open_transport(board, via) as transport,
-            StandaloneSession(program, board, prefer, progress, transport) as session,
-        ):
-            yield session
-
-    return opened
