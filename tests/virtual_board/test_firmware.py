@@ -13,7 +13,7 @@ import pytest
 from tests.virtual_board.firmware_build import Ran, build_firmware, run_on
 from utvm.boards import load_board
 from utvm.errors import VirtualBoardError
-from utvm.toolchain.elf import Elf
+from utvm.toolchain.elf import Elf, read_elf
 from utvm.virtual_board.firmware import load_firmware
 from utvm.virtual_board.machine import Machine
 
@@ -58,6 +58,26 @@ def test_time_is_that_of_the_counter(run: Run) -> None:
             if (host(0x31, 0) != 216000000) return 1;
             if (host(0x10, 0) != (int)((uint32_t)after / 2160000)) return 2;
             return after - before > 4000 && after - before < 20000 ? 0 : 3;
+        }
+        """
+    )
+    assert ran.end.status == 0
+
+
+def test_c_libraries_find_the_extended_exit(run: Run) -> None:
+    ran = run(
+        """
+        int main(void) {
+            uint8_t bytes[8] = {0};
+            uint32_t open[3] = {(uint32_t)":semihosting-features", 0, 21};
+            uint32_t handle = (uint32_t)host(0x01, open), size = (uint32_t)host(0x0c, &handle);
+            uint32_t magic[3] = {handle, (uint32_t)bytes, 4}, rest[3] = {handle, (uint32_t)(bytes + 4), 4};
+            uint32_t back[2] = {handle, 0};
+            if (size != 5 || host(0x09, &handle) != 0 || host(0x06, magic) != 0) return 1;
+            if (bytes[0] != 'S' || bytes[1] != 'H' || bytes[2] != 'F' || bytes[3] != 'B') return 2;
+            if (host(0x06, rest) != 3 || host(0x06, rest) != 4 || !(bytes[4] & 1)) return 3;
+            if (host(0x0a, back) != 0 || host(0x06, rest) != 0) return 4;
+            return bytes[4] == 'S' ? 0 : 5;
         }
         """
     )
@@ -154,3 +174,44 @@ def test_the_program_refuses_what_is_no_image(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, timeout=60, check=False)
     assert done.returncode == 2
     assert b"not an ELF file" in done.stderr
+
+
+NEWLIB = """
+#include <stdio.h>
+#include <stdlib.h>
+int main(void) {
+    printf("%d.%02d\\n", 3, 14);
+    fputs("complaint\\n", stderr);
+    return 5;
+}
+"""
+NEWLIB_VECTORS = '__asm__(".section .vectors, \\"a\\"\\n .word __stack_top, _start\\n .text");'
+NEWLIB_SCRIPT = """
+ENTRY(_start)
+SECTIONS {
+    .text 0x08000000 : { KEEP(*(.vectors)) *(.text*) *(.rodata*) KEEP(*(.init)) KEEP(*(.fini)) *(.eh_frame*) }
+    .ARM.exidx : { *(.ARM.exidx*) *(.ARM.extab*) . = ALIGN(8); }
+    .init_array : { PROVIDE_HIDDEN(__preinit_array_start = .); PROVIDE_HIDDEN(__preinit_array_end = .);
+        __init_array_start = .; KEEP(*(.init_array*)) __init_array_end = .;
+        __fini_array_start = .; KEEP(*(.fini_array*)) __fini_array_end = .; }
+    .data 0x20000000 : { *(.data*) . = ALIGN(8); }
+    .bss : { __bss_start__ = .; *(.bss*) *(COMMON) . = ALIGN(8); __bss_end__ = .; end = .; __end__ = .; }
+    __stack = 0x2000F000;
+    __stack_top = 0x2000F000;
+}
+"""
+
+
+@pytest.mark.arm_gcc
+def test_a_program_with_a_real_c_library(machine: Machine, tmp_path: Path) -> None:
+    specs = subprocess.run(
+        ["arm-none-eabi-gcc", "-print-file-name=rdimon.specs"], check=True, capture_output=True, text=True
+    )
+    if not Path(specs.stdout.strip()).is_absolute():
+        pytest.skip("arm-none-eabi-gcc has no newlib; install libnewlib-arm-none-eabi")
+    (tmp_path / "main.c").write_text(NEWLIB + NEWLIB_VECTORS)
+    (tmp_path / "link.ld").write_text(NEWLIB_SCRIPT)
+    command = ["arm-none-eabi-gcc", "--specs=rdimon.specs", "-mcpu=cortex-m7", "-mthumb", "main.c", "-T", "link.ld"]
+    subprocess.run([*command, "-o", "main.elf"], cwd=tmp_path, check=True, capture_output=True)
+    ran = run_on(machine, read_elf(tmp_path / "main.elf"))
+    assert (ran.output, ran.end.status) == (b"3.14\ncomplaint\n", 5)

@@ -147,7 +147,8 @@ def test_access_watchpoints_hardware_breakpoints_and_conditions(process: Virtual
         "rwatch *(int*)0x20000200", "awatch *(int*)0x20000100", "continue", "info registers pc", "delete",
         "monitor profile start", "tbreak loop", "continue", "tbreak loop", "continue", "monitor profile stop",
         "monitor profile dump", "monitor timing", "monitor reset", "maint flush register-cache", "p/x $pc",
-        "x/wx 0x40023800", "set var *(int*)0x20000100 = 77", "x/dw 0x20000100", "p $r4 = 5", "info registers r4", "kill",
+        "x/wx 0x40023800", "set var *(int*)0x20000100 = 77", "x/dw 0x20000100", "p $r4 = 5",
+        "info registers r4", "kill",
     )  # fmt: skip
     assert "$1 = 7" in output, output
     assert "Hardware access (read/write) watchpoint" in output

@@ -1,8 +1,8 @@
 """Semihosting: what firmware asks of its debugger with `bkpt 0xab` (Arm's "Semihosting for AArch32 and AArch64").
 
-r0 is the operation, r1 its argument or the address of its arguments; the result is in r0. Files are the console only:
-the board reads nothing from this computer and writes nothing to it. Time is that of the timing model, so that
-every run is the same.
+r0 is the operation, r1 its argument or the address of its arguments; the result is in r0. Files are the console and the
+list of features, by which C libraries find SYS_EXIT_EXTENDED: the board reads nothing from this computer and writes
+nothing to it. Time is that of the timing model, so that every run is the same.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ SYS_GET_CMDLINE, SYS_HEAPINFO, SYS_EXIT, SYS_EXIT_EXTENDED, SYS_ELAPSED, SYS_TIC
 )
 APPLICATION_EXIT = 0x2_0026  # ADP_Stopped_ApplicationExit
 CONSOLE_NAME, CONSOLE_HANDLE = b":tt", 1
+FEATURES_NAME, FEATURES_HANDLE = b":semihosting-features", 2
+FEATURES = b"SHFB\x03"  # a magic word; SYS_EXIT_EXTENDED is there, and `:tt` is standard output and standard error
 FAILED = 0xFFFF_FFFF
 STRING_LIMIT_BYTES = 1 << 16
 EIO = 5
@@ -56,18 +58,19 @@ class Semihosting:
 
     def __init__(self, memory: Memory, console: Console, clock: Clock) -> None:
         self._memory, self._console, self._clock = memory, console, clock
+        self._position = 0  # in the features
         self._operations: dict[int, Callable[[int], int]] = {
             SYS_OPEN: self._open,
             SYS_CLOSE: lambda _: 0,
             SYS_WRITEC: lambda addr: self._print(self._memory.read(addr, 1)),
             SYS_WRITE0: lambda addr: self._print(self._string(addr)),
             SYS_WRITE: self._write,
-            SYS_READ: lambda addr: self._word(addr + 8),  # nothing was read: the end of the file
+            SYS_READ: self._read,
             SYS_READC: lambda _: FAILED,
             SYS_ISERROR: lambda addr: self._word(addr) >> 31,
-            SYS_ISTTY: lambda _: 1,
-            SYS_SEEK: lambda _: FAILED,
-            SYS_FLEN: lambda _: 0,
+            SYS_ISTTY: lambda addr: int(self._word(addr) == CONSOLE_HANDLE),
+            SYS_SEEK: self._seek,
+            SYS_FLEN: lambda addr: len(FEATURES) if self._word(addr) == FEATURES_HANDLE else 0,
             SYS_CLOCK: lambda _: self._ticks(100),
             SYS_TIME: lambda _: self._ticks(1),
             SYS_ERRNO: lambda _: EIO,
@@ -87,9 +90,25 @@ class Semihosting:
             return FAILED
 
     def _open(self, addr: int) -> int:
-        """Only the console can be opened."""
+        """Only the console and the features can be opened."""
         name = self._memory.read(self._word(addr), min(self._word(addr + 8), STRING_LIMIT_BYTES))
-        return CONSOLE_HANDLE if name == CONSOLE_NAME else FAILED
+        self._position = 0
+        return {CONSOLE_NAME: CONSOLE_HANDLE, FEATURES_NAME: FEATURES_HANDLE}.get(name, FAILED)
+
+    def _read(self, addr: int) -> int:
+        """The result is the number of bytes that were not read; the console is always at its end."""
+        handle, buffer, size = (self._word(addr + offset) for offset in (0, 4, 8))
+        data = FEATURES[self._position :][:size] if handle == FEATURES_HANDLE else b""
+        if self._store(buffer, data):
+            return size
+        self._position += len(data)
+        return size - len(data)
+
+    def _seek(self, addr: int) -> int:
+        if self._word(addr) != FEATURES_HANDLE:
+            return FAILED
+        self._position = self._word(addr + 4)
+        return 0
 
     def _write(self, addr: int) -> int:
         """The result is the number of bytes that were not written."""
