@@ -17,9 +17,11 @@ from utvm.microkernels.conv import (
     rounding_of,
     settled_channels,
 )
+from utvm.microkernels.conv.clamp import clamp_bytes, clamp_operands
 from utvm.model.fixed_point import Int64Array
 from utvm.model.operator_types import Conv2D
-from utvm.model.tensor import Array
+from utvm.model.tensor import Array, Tensor
+from utvm.operators.kernel import CodeUnit
 from utvm.schedules.template import Site
 
 # A line of 32 bytes takes about 16 cycles to fill; 4 KB stay.
@@ -110,6 +112,24 @@ def low_channel(channels: int) -> str:
     if channels % 2 == 0:
         return "2 * pair"
     return "0" if channels == 1 else f"(pair < {channels // 2} ? 2 * pair : {channels - 2})"
+
+
+@dataclass(frozen=True)
+class OutputLimit:
+    """What follows the tiles where outputs are clamped to less than int8: statements, and the units they call."""
+
+    statements: tuple[str, ...] = ()
+    units: tuple[CodeUnit, ...] = ()
+
+
+def output_limit(operator: Conv2D, output: Tensor, core: Core) -> OutputLimit:
+    """Nothing for an operator that uses all of int8."""
+    if operator.clamp == (-128, 127):
+        return OutputLimit()
+    clamp = clamp_bytes(core)
+    greatest, least = clamp_operands(operator.clamp)
+    call = f"{clamp.name}(output, {output.element_count}, {greatest:#010x}u, {least:#010x}u);"
+    return OutputLimit((call,), (clamp,))
 
 
 def extents(shape: tuple[int, ...]) -> str:

@@ -13,11 +13,17 @@ from functools import lru_cache
 import numpy as np
 
 from utvm.microkernels.conv import pack_pairs, pairable, records, tile_cycles, tile_unit
-from utvm.microkernels.conv.clamp import clamp_bytes
 from utvm.microkernels.conv.strips import FILL, QUAD_ORDER, widen_elements, widen_quads
 from utvm.model.tensor import Array
-from utvm.operators.kernel import CKernel, CodeUnit, KernelArgument
-from utvm.schedules.conv2d_channels import conv2d_of, conv_channels, extents, plain_conv2d_refusal, sweep_cycles
+from utvm.operators.kernel import CKernel, KernelArgument
+from utvm.schedules.conv2d_channels import (
+    conv2d_of,
+    conv_channels,
+    extents,
+    output_limit,
+    plain_conv2d_refusal,
+    sweep_cycles,
+)
 from utvm.schedules.conv2d_layout import Geometry, StripLayout, tile_sizes, unroll_choices, widest_tile
 from utvm.schedules.conv2d_strip_source import strip_body
 from utvm.schedules.schedule import KnobValue, Schedule
@@ -90,14 +96,15 @@ class Conv2DStrip(Template):
         layout, sizes = _layout(site, schedule), _layout(site, schedule).tiles(int(schedule.knob("pixels")))
         units = {size: tile_unit(layout.tile(size, found.rounding), site.core) for size in sizes}
         widen = widen_quads(site.core) if layout.in_quads else widen_elements(site.core, layout.copies)
-        clamp = clamp_bytes(site.core) if operator.clamp != (-128, 127) else None
-        others: list[CodeUnit] = [widen, *([FILL] if operator.padding.any else []), *([clamp] if clamp else [])]
+        limit = output_limit(operator, site.outputs[0], site.core)
+        others = [widen, *([FILL] if operator.padding.any else []), *limit.units]
+        body = strip_body(operator, layout, {size: unit.name for size, unit in units.items()}, widen)
         packed = pack_pairs(_tap_rows(layout, found.weights), found.pairs)
         scaling = records(found.bias, operator.requantization, operator.output_zero_point, found.ranges, found.pairs)
         image, weights, _ = site.inputs
         return CKernel(
             stem="conv2d_strip",
-            body=strip_body(operator, layout, {size: unit.name for size, unit in units.items()}, widen, clamp),
+            body="\n".join([body, *limit.statements]),
             types=("const int8_t", "const int32_t", "const int32_t", "int8_t", "int16_t"),
             arguments=(
                 KernelArgument("input", "tensor", tensor=image.name),

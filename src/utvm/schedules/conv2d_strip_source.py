@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from utvm.microkernels.conv.clamp import clamp_operands
 from utvm.microkernels.conv.records import RECORD_WORDS
 from utvm.microkernels.conv.strips import FILL
 from utvm.model.operator_types import Conv2D
@@ -15,18 +14,10 @@ from utvm.schedules.conv2d_layout import StripLayout, tile_sizes
 _INDENT = "    "
 
 
-def strip_body(
-    operator: Conv2D, layout: StripLayout, tiles: Mapping[int, str], widen: CodeUnit, clamp: CodeUnit | None
-) -> str:
-    """The kernel's statements. `tiles` names the tile function of each size; `clamp` is used if there is one."""
+def strip_body(operator: Conv2D, layout: StripLayout, tiles: Mapping[int, str], widen: CodeUnit) -> str:
+    """The kernel's statements. `tiles` names the tile function of each size."""
     source = _Source(operator, layout, tiles, widen)
-    lines = source.flat() if layout.geometry.flat else source.rows()
-    if clamp is not None:
-        geometry = layout.geometry
-        count = geometry.batch * geometry.out_height * geometry.out_width * geometry.out_channels
-        greatest, least = clamp_operands(operator.clamp)
-        lines.append(f"{clamp.name}(output, {count}, {greatest:#010x}u, {least:#010x}u);")
-    return "\n".join(lines)
+    return "\n".join(source.flat() if layout.geometry.flat else source.rows())
 
 
 def _block(head: str, body: list[str]) -> list[str]:

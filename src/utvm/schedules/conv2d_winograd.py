@@ -8,15 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from utvm.microkernels.conv import Rounding
-from utvm.microkernels.conv.clamp import clamp_bytes, clamp_operands
 from utvm.microkernels.conv.strips import FILL, QUAD_ORDER, widen_elements, widen_quads
 from utvm.microkernels.conv_winograd import (
     FREQUENCIES,
-    PatchWalk,
-    ResultWalk,
     product_cycles,
     product_unit,
     result_cycles,
@@ -25,76 +20,28 @@ from utvm.microkernels.conv_winograd import (
     transformed_weights,
     winograd_records,
 )
-from utvm.microkernels.conv_winograd.products import LARGEST_CHANNELS, SUMS_TILE_BYTES
+from utvm.microkernels.conv_winograd.products import LARGEST_CHANNELS
 from utvm.microkernels.conv_winograd.weights import ACCUMULATOR_LIMIT
 from utvm.operators.kernel import CKernel, CodeUnit, KernelArgument
 from utvm.schedules.conv2d_channels import (
     conv2d_of,
     conv_channels,
     extents,
+    output_limit,
     plain_conv2d_refusal,
     sweep_cycles,
 )
 from utvm.schedules.conv2d_layout import Geometry
+from utvm.schedules.conv2d_winograd_layout import WinogradLayout, grouped
 from utvm.schedules.conv2d_winograd_source import winograd_body
 from utvm.schedules.schedule import KnobValue, Schedule
 from utvm.schedules.template import Site, Template
 
-_ELEMENT_BYTES = 2
 # By default scratch may be this share of the activations the kernel serves.
 _SCRATCH_SHARE = 3 / 8
 _TRANSFORM_CYCLES = 42  # per tile and two channels
 _ELEMENT_CYCLES = 0.8
 _CALL_CYCLES = 30
-
-
-@dataclass(frozen=True)
-class WinogradLayout:
-    """A group is `tile_rows` rows of `tiles` tiles of 2x2 outputs."""
-
-    geometry: Geometry
-    tile_rows: int
-    tiles: int
-
-    @property
-    def strip_row_elements(self) -> int:
-        """Elements of a row of the group's patches, side by side."""
-        return (2 * self.tiles + 2) * self.geometry.channels
-
-    @property
-    def shared_bytes(self) -> int:
-        """The strip, and later in its place the sums of one pair of channels for an even number of tiles."""
-        strip = (2 * self.tile_rows + 2) * self.strip_row_elements * _ELEMENT_BYTES
-        return -(-max(strip, self._even_tiles * SUMS_TILE_BYTES) // 8) * 8
-
-    @property
-    def patches_bytes(self) -> int:
-        """All patches in the frequency domain."""
-        return self._even_tiles * FREQUENCIES * self.geometry.channels * _ELEMENT_BYTES
-
-    @property
-    def scratch_bytes(self) -> int:
-        """All memory the kernel needs."""
-        return self.shared_bytes + self.patches_bytes
-
-    @property
-    def groups(self) -> int:
-        """How often the weights are swept."""
-        geometry = self.geometry
-        return -(-geometry.out_height // 2 // self.tile_rows) * -(-geometry.out_width // 2 // self.tiles)
-
-    @property
-    def _even_tiles(self) -> int:
-        return -(-self.tile_rows * self.tiles // 2) * 2
-
-    def patch_walk(self) -> PatchWalk:
-        """How patches are read."""
-        return PatchWalk(self.geometry.channels, self.strip_row_elements * _ELEMENT_BYTES)
-
-    def result_walk(self, rounding: Rounding) -> ResultWalk:
-        """How outputs are written."""
-        channels = self.geometry.out_channels
-        return ResultWalk(channels, self.geometry.out_width * channels, min(1, channels - 1), rounding)
 
 
 class Conv2DWinograd(Template):
@@ -109,6 +56,10 @@ class Conv2DWinograd(Template):
     def knobs(self, site: Site) -> Mapping[str, tuple[KnobValue, ...]]:
         """`tiles` in a group: part of a row of tiles, or whole rows."""
         return {"tiles": _group_choices(site)}
+
+    def scratch_bytes(self, site: Site, schedule: Schedule) -> int:
+        """Memory that the kernel needs besides its tensors."""
+        return _layout(site, schedule).scratch_bytes
 
     def estimated_cycles(self, site: Site, schedule: Schedule) -> float:
         """From the units' modelled cycles and the sweeps over weights in flash.
@@ -139,12 +90,8 @@ class Conv2DWinograd(Template):
         products = product_unit(geometry.channels, core)
         results = result_unit(layout.result_walk(channels.rounding), core)
         units: list[CodeUnit] = [FILL, widen, transform, products, results]
+        limit = output_limit(operator, site.outputs[0], core)
         body = winograd_body(operator, layout, in_quads, [unit.name for unit in units[1:]])
-        if operator.clamp != (-128, 127):
-            clamp = clamp_bytes(core)
-            units.append(clamp)
-            greatest, least = clamp_operands(operator.clamp)
-            body += f"\n{clamp.name}(output, {site.outputs[0].element_count}, {greatest:#010x}u, {least:#010x}u);"
         weights = channels.weights
         if in_quads:
             order = list(QUAD_ORDER)
@@ -155,7 +102,7 @@ class Conv2DWinograd(Template):
         image = site.inputs[0]
         return CKernel(
             stem="conv2d_winograd",
-            body=body,
+            body="\n".join([body, *limit.statements]),
             types=("const int8_t", "const int32_t", "const int32_t", "int8_t", "int32_t", "int16_t"),
             arguments=(
                 KernelArgument("input", "tensor", tensor=image.name),
@@ -172,7 +119,7 @@ class Conv2DWinograd(Template):
                 "shared: int16 rows padded with the zero point, then int32 sums per frequency",
                 f"patches: {layout.tile_rows} x {layout.tiles} tiles by 16 frequencies by {geometry.channels} int16",
             ),
-            units=tuple(units),
+            units=(*units, *limit.units),
         )
 
 
@@ -194,8 +141,8 @@ def _value_refusal(site: Site) -> str:
         return channels.refusal
     if not channels.active_ranges.within(ACCUMULATOR_LIMIT).all():
         return f"an accumulator reaches {ACCUMULATOR_LIMIT}"
-    layout = _grouped(Geometry.of(conv2d_of(site), site.inputs, site.outputs[0]), 1)
-    largest = _grouped(layout.geometry, layout.geometry.out_width // 2)
+    layout = grouped(Geometry.of(conv2d_of(site), site.inputs, site.outputs[0]), 1)
+    largest = grouped(layout.geometry, layout.geometry.out_width // 2)
     return largest.patch_walk().refusal() or layout.result_walk(channels.rounding).refusal()
 
 
@@ -206,7 +153,7 @@ def _group_choices(site: Site) -> tuple[int, ...]:
     parts = {-(-across // count) for count in (1, 2, 4, 8)}
     rows = {across * -(-down // count) for count in (1, 2, 4)}
     choices = sorted(parts | rows | {across * 2} if down > 1 else parts, reverse=True)
-    fitting = [size for size in choices if _grouped(geometry, size).scratch_bytes <= _budget_bytes(site)]
+    fitting = [size for size in choices if grouped(geometry, size).scratch_bytes <= _budget_bytes(site)]
     first = fitting[0] if fitting else choices[-1]
     return (first, *(size for size in choices if size != first))
 
@@ -217,11 +164,4 @@ def _budget_bytes(site: Site) -> float:
 
 def _layout(site: Site, schedule: Schedule) -> WinogradLayout:
     geometry = Geometry.of(conv2d_of(site), site.inputs, site.outputs[0])
-    return _grouped(geometry, int(schedule.knob("tiles")))
-
-
-def _grouped(geometry: Geometry, tiles: int) -> WinogradLayout:
-    across = geometry.out_width // 2
-    if tiles <= across:
-        return WinogradLayout(geometry, 1, tiles)
-    return WinogradLayout(geometry, tiles // across, across)
+    return grouped(geometry, int(schedule.knob("tiles")))

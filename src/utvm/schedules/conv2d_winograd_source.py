@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from utvm.microkernels.conv.strips import FILL
 from utvm.microkernels.conv_winograd import FREQUENCIES
@@ -11,9 +10,7 @@ from utvm.microkernels.conv_winograd.products import SUMS_TILE_BYTES
 from utvm.microkernels.conv_winograd.weights import RECORD_WORDS
 from utvm.model.operator_types import Conv2D
 from utvm.schedules.conv2d_channels import low_channel
-
-if TYPE_CHECKING:
-    from utvm.schedules.conv2d_winograd import WinogradLayout
+from utvm.schedules.conv2d_winograd_layout import WinogradLayout
 
 _BODY = """\
 int16_t *strip = (int16_t *)shared;

@@ -2,7 +2,8 @@
 
 from utvm.microkernels.conv.packing import ChannelRanges, channel_ranges, pack_pairs, pairable
 from utvm.microkernels.conv.records import Rounding, records, records_refusal, rounding_of, settled_channels
-from utvm.microkernels.conv.tile import ConvTile, tile_cycles, tile_unit
+from utvm.microkernels.conv.tile import ConvTile
+from utvm.microkernels.conv.tile_code import tile_cycles, tile_unit
 
 __all__ = [
     "ChannelRanges",

@@ -1,0 +1,273 @@
+"""The innermost function of convolutions: 1, 2 or 4 pixels by a pair of channels.
+
+Activations are int16 in a strip, where a window is `rows` runs of `2 * row_words` elements; weights are packed by
+`pack_pairs`, requantization is in records. Eight instructions multiply two taps of two pixels by two channels:
+
+    sxtb16 low, both               smlad raw0, x0, both, raw0    (raw: low + 256 * high)
+    smlad  raw1, x1, both, raw1    ldr   both, [weights]
+    smlad  low0, x0, low, low0     ldr   x0, [strip]
+    smlad  low1, x1, low, low1     ldr   x1, [strip]
+
+which the Cortex-M7 issues in four cycles; the scheduler finds that order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from utvm.boards import Core
+from utvm.microkernels.assembly import AssemblyFunction, Instruction
+from utvm.microkernels.assembly.operations import (
+    accumulate,
+    advance,
+    alu,
+    alu_shifted,
+    branch,
+    constant,
+    extend,
+    ldr,
+    mov,
+    multiply,
+    shift,
+    smlad,
+    ssat,
+    store,
+)
+from utvm.microkernels.conv.tile import ConvTile
+from utvm.operators.kernel import CodeUnit
+
+_RECORD = {"bias": 0, "raw bias": 4, "low": 8, "high": 20}
+
+
+def tile_unit(tile: ConvTile, core: Core) -> CodeUnit:
+    """`void f(const int16_t *strip, const int32_t *weights, const int32_t *record, int8_t *output, int32_t tiles)`.
+
+    `tiles` is at least 1. Loads may reach one tile beyond the last.
+    """
+    return _built(tile, core)[0]
+
+
+def tile_cycles(tile: ConvTile, core: Core) -> float:
+    """Modelled cycles per tile, caches aside."""
+    return _built(tile, core)[1]
+
+
+@lru_cache(maxsize=256)
+def _built(tile: ConvTile, core: Core) -> tuple[CodeUnit, float]:
+    return _Writer(tile, core).write()
+
+
+@dataclass(frozen=True)
+class _Registers:
+    """Which register holds what. `scalars` are free once all taps are multiplied: multiplier, addend, shift."""
+
+    lows: tuple[str, ...]
+    raws: tuple[str, ...]
+    x: tuple[str, ...]
+    both: str
+    low: str
+    scalars: tuple[str, str, str]
+    record: str
+    output: str
+    count: str
+
+
+# With four pixels, the record, the output and all counts live on the stack.
+_REGISTERS = {
+    1: _Registers(("r4",), ("r5",), ("r8", "r9"), "r10", "r11", ("r8", "r9", "r10"), "r2", "r3", "r12"),
+    2: _Registers(("r4", "r6"), ("r5", "r7"), ("r8", "r9"), "r10", "r11", ("r8", "r9", "r10"), "r2", "r3", "r12"),
+    4: _Registers(
+        ("r4", "r6", "r8", "r10"),
+        ("r5", "r7", "r9", "r11"),
+        ("r12", "lr"),
+        "r2",
+        "r3",
+        ("r2", "r3", "lr"),
+        "r12",
+        "r12",
+        "r3",
+    ),
+}
+_SLOTS = {"rows": 0, "chunks": 4, "count": 8, "record": 12, "output": 16}
+_STACK_BYTES = 24
+_STRIP, _WEIGHTS = "r0", "r1"
+
+
+class _Writer:
+    """Writes the function of one tile for one core."""
+
+    def __init__(self, tile: ConvTile, core: Core) -> None:
+        self.tile, self.core = tile, core
+        self.regs = _REGISTERS[tile.pixels]
+        self.spilled = tile.pixels == 4
+        prototype = (
+            f"void {tile.name(core)}(const int16_t *strip, const int32_t *weights, const int32_t *record, "
+            "int8_t *output, int32_t tiles)"
+        )
+        self.function = AssemblyFunction(tile.name(core), prototype, core, _STACK_BYTES)
+
+    def write(self) -> tuple[CodeUnit, float]:
+        """The unit and its cycles per tile."""
+        if self.spilled:
+            self.function.block([_spill("r2", "record"), _spill("r3", "output")])
+            self.function.block([self.function.stack_argument("r3", 4), _spill("r3", "count")])
+        else:
+            self.function.block([self.function.stack_argument(self.regs.count, 4)])
+        cycles = self._unrolled() if self.tile.unrolled else self._looped()
+        return self.function.unit(), cycles
+
+    def _unrolled(self) -> float:
+        """One loop; the next tile's first operands are loaded while this one's results are rounded."""
+        tile = self.tile
+        places = [
+            (4 * (row * tile.row_words + word), row * tile.row_step + 4 * word)
+            for row in range(tile.rows)
+            for word in range(tile.row_words)
+        ]
+        first = [] if self.spilled else self._loads(*places[0])
+        begin = [*self._begin(), *first]
+        self.function.block(begin)
+        self.function.label(1)
+        body = [] if self.spilled else self._products()
+        for place in places if self.spilled else places[1:]:
+            body += self._tap(*place)
+        body += [*self._finish(), *advance(_STRIP, tile.tile_step), *self._count_down(), *begin, branch("ne", "1b")]
+        self.function.block(body, loop=True)
+        return self.function.block_cycles[-1]
+
+    def _looped(self) -> float:
+        """A loop over the window's rows, or over parts of each row inside that."""
+        tile = self.tile
+        words = tile.chunk_words
+        chunks = tile.row_words // words
+        nested = chunks > 1 and tile.rows > 1
+        rounds = tile.rows if chunks == 1 else chunks
+        in_register = not self.spilled
+        set_count = constant("lr" if in_register else self.regs.low, rounds)
+        if not in_register:
+            set_count.append(_spill(self.regs.low, "chunks"))
+        blocks = self.function.block_cycles
+        self.function.label(1, align_bytes=1)
+        begin = self._begin()
+        if nested:
+            begin += [*constant(self.regs.low, tile.rows), _spill(self.regs.low, "rows")]
+        self.function.block(begin if nested else [*begin, *set_count])
+        if nested:
+            self.function.label(3, align_bytes=1)
+            self.function.block(set_count)
+        self.function.label(2)
+        body: list[Instruction] = []
+        for word in range(words):
+            body += self._tap(4 * word, 4 * word)
+        strip_step = tile.row_step if chunks == 1 else 4 * words
+        body += [*advance(_STRIP, strip_step), *advance(_WEIGHTS, 4 * words)]
+        body += [alu("subs", "lr", "lr", 1)] if in_register else self._stack_count_down("chunks")
+        self.function.block([*body, branch("ne", "2b")], loop=True)
+        total = blocks[-1] * rounds * (tile.rows if nested else 1) + blocks[-2]
+        if nested:
+            row_end = [*advance(_STRIP, tile.row_step - 4 * tile.row_words), *self._stack_count_down("rows")]
+            self.function.block([*row_end, branch("ne", "3b")], loop=True)
+            total += blocks[-1] * tile.rows
+        walked = 4 * tile.row_words if chunks > 1 and not nested else tile.rows * tile.row_step
+        end = [*self._finish(), *advance(_STRIP, tile.tile_step - walked)]
+        end += advance(_WEIGHTS, -4 * tile.rows * tile.row_words)
+        self.function.block([*end, *self._count_down(), branch("ne", "1b")])
+        return total + blocks[-1]
+
+    def _begin(self) -> list[Instruction]:
+        """Accumulators at their biases."""
+        regs = self.regs
+        found = [] if not self.spilled else [_fill(regs.record, "record")]
+        found += [ldr(regs.lows[0], regs.record, _RECORD["bias"], "record")]
+        found += [ldr(regs.raws[0], regs.record, _RECORD["raw bias"], "record")]
+        for low, raw in zip(regs.lows[1:], regs.raws[1:], strict=True):
+            found += [mov(low, regs.lows[0]), mov(raw, regs.raws[0])]
+        return found
+
+    def _loads(self, weight_offset: int, strip_offset: int) -> list[Instruction]:
+        offsets = self.tile.pixel_offsets
+        found = [ldr(self.regs.both, _WEIGHTS, weight_offset, "weights")]
+        for register, offset in zip(self.regs.x, offsets, strict=False):
+            found.append(ldr(register, _STRIP, strip_offset + offset, "strip"))
+        return found
+
+    def _products(self) -> list[Instruction]:
+        regs = self.regs
+        found = [extend("sxtb16", regs.low, regs.both)]
+        pixels = list(zip(regs.x, regs.raws, regs.lows, strict=False))
+        found += [smlad(raw, x, regs.both, raw) for x, raw, _ in pixels]
+        return found + [smlad(low, x, regs.low, low) for x, _, low in pixels]
+
+    def _tap(self, weight_offset: int, strip_offset: int) -> list[Instruction]:
+        """Two taps of all pixels."""
+        if not self.spilled:
+            return self._loads(weight_offset, strip_offset) + self._products()
+        regs, offsets = self.regs, self.tile.pixel_offsets
+        found = [ldr(regs.both, _WEIGHTS, weight_offset, "weights")]
+        for first in range(0, len(offsets), len(regs.x)):
+            pixels = list(zip(regs.x, range(first, first + len(regs.x)), strict=True))
+            # Loads side by side, which the M4 overlaps.
+            found += [ldr(x, _STRIP, strip_offset + offsets[pixel], "strip") for x, pixel in pixels]
+            if first == 0:
+                found.append(extend("sxtb16", regs.low, regs.both))
+            for x, pixel in pixels:
+                found.append(smlad(regs.raws[pixel], x, regs.both, regs.raws[pixel]))
+                found.append(smlad(regs.lows[pixel], x, regs.low, regs.lows[pixel]))
+        return found
+
+    def _finish(self) -> list[Instruction]:
+        """Separate the channels, requantize, store."""
+        regs, tile = self.regs, self.tile
+        found: list[Instruction] = []
+        for low, raw in zip(regs.lows, regs.raws, strict=True):
+            # Doubled, as SMMULR halves: the high channel is (raw - low) / 256.
+            found += [alu("sub", raw, raw, low), shift("lsl", low, low, 1), shift("asr", raw, raw, 7)]
+        if self.spilled:
+            found.append(_fill(regs.record, "record"))
+        second = ("r11", "lr", "r8") if not self.spilled else regs.scalars
+        for values, scalars, at in (
+            (regs.lows, regs.scalars, _RECORD["low"]),
+            (regs.raws, second, _RECORD["high"]),
+        ):
+            found += [ldr(register, regs.record, at + 4 * index, "record") for index, register in enumerate(scalars)]
+            found += self._scale(values, *scalars)
+        if self.spilled:
+            found.append(_fill(regs.output, "output"))
+        for values, offset in ((regs.lows, 0), (regs.raws, tile.high_offset)):
+            for pixel, value in enumerate(values):
+                found.append(ssat(value, 8, value))
+                found.append(store("strb", value, regs.output, pixel * tile.output_step + offset, "output"))
+        found += advance(regs.output, tile.output_advance)
+        if self.spilled:
+            found.append(_spill(regs.output, "output"))
+        return found
+
+    def _scale(self, values: tuple[str, ...], multiplier: str, addend: str, amount: str) -> list[Instruction]:
+        found: list[Instruction] = []
+        for value in values:
+            if self.tile.rounding == "floor":
+                found.append(accumulate("smmlar", value, value, multiplier, addend))
+            else:
+                found.append(multiply("smmulr", value, value, multiplier))
+                found.append(alu_shifted("add", value, value, value, "asr", 31))
+                found.append(alu("add", value, value, addend))
+            found.append(shift("asr", value, value, amount))
+        return found
+
+    def _count_down(self) -> list[Instruction]:
+        if self.spilled:
+            return self._stack_count_down("count")
+        return [alu("subs", self.regs.count, self.regs.count, 1)]
+
+    def _stack_count_down(self, slot: str) -> list[Instruction]:
+        register = self.regs.low
+        return [_fill(register, slot), alu("subs", register, register, 1), _spill(register, slot)]
+
+
+def _fill(register: str, slot: str) -> Instruction:
+    return ldr(register, "sp", _SLOTS[slot], f"stack {slot}")
+
+
+def _spill(register: str, slot: str) -> Instruction:
+    return store("str", register, "sp", _SLOTS[slot], f"stack {slot}")
