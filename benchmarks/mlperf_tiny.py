@@ -24,7 +24,7 @@ from utvm.boards import Board, load_board
 from utvm.codegen.program import Program
 from utvm.compiler import compile_model, load_model
 from utvm.operators import run_reference
-from utvm.session.standalone import Run, StandaloneSession
+from utvm.session.standalone import Prefer, Run, StandaloneSession
 from utvm.transports.gdb import GdbTransport
 
 MODELS = {
@@ -89,7 +89,7 @@ class Result:
     sha256: str
 
 
-def measure(path: Path, board: Board, timing: str | None, memory: str, toolchain: str) -> Result:
+def measure(path: Path, board: Board, timing: str | None, memory: str, toolchain: Prefer) -> Result:
     """Compile, build and run a model twice; the second run. Raises SystemExit if its answer is wrong."""
     model = load_model(path)
     program = compile_model(model, board)
