@@ -20,10 +20,11 @@ import numpy as np
 from utvm.boards import load_board
 from utvm.codegen.program import Program
 from utvm.compiler import compile_model, compile_portable, load_model
-from utvm.export import ExportRequest, Sample, format_files, library_options, make_library
+from utvm.export import ExportRequest, Sample, library_options, make_library
+from utvm.export.firmware import build_firmware
 from utvm.model import Model
 from utvm.runtime import stack_used_bytes
-from utvm.toolchain import Elf, find_compiler, read_elf
+from utvm.toolchain import Elf, find_compiler
 from utvm.transports import VirtualBoardTransport
 
 MODELS = {
@@ -62,15 +63,7 @@ def build(program: Program, model: Model, board_name: str, folder: Path) -> Elf:
     board = load_board(board_name)
     library = make_library(program, library_options(program, "net"))
     sample = Sample({name: np.zeros(model.tensors[name].shape, model.tensors[name].dtype) for name in model.inputs})
-    for name, content in format_files("cmake", ExportRequest(library, board, sample)).items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-    compiler = find_compiler(board)
-    sources = [path for path in sorted(folder.rglob("*")) if path.suffix in (".c", ".S")]
-    includes = [folder, folder / "board", folder / "model"]
-    objects = [compiler.compile(path, folder / f"{number}.o", includes) for number, path in enumerate(sources)]
-    return read_elf(compiler.link(objects, folder / "firmware.elf", folder / "board" / "linker.ld"))
+    return build_firmware(ExportRequest(library, board, sample), find_compiler(board), folder)
 
 
 def measure(program: Program, model: Model, board_name: str) -> Sizes:
