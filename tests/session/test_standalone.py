@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.kernels.host import compile_portable
 from tests.models import FILES, benchmark_model, random_inputs, real_inputs
 from utvm.boards import board_names, load_board
 from utvm.codegen.program import Program
@@ -83,18 +83,16 @@ def test_the_same_cycles_in_every_session(digits: Model, program: Program) -> No
     assert counts[0] == counts[1]
 
 
-def with_first_kernel(model: Model, body: str) -> Program:
-    program = compile_portable(model)
+def with_first_kernel(program: Program, body: str) -> Program:
+    """The program with other statements in its first kernel, which uses none of its parameters."""
     kernel = program.kernels[0]
-    broken = replace(kernel, definition=f"{kernel.prototype} {{\n{body}\n}}\n")
+    unused = " ".join(f"(void){name};" for name in re.findall(r"(\w+)[,)]", kernel.prototype))
+    broken = replace(kernel, definition=f"{kernel.prototype} {{\n{unused} {body}\n}}\n")
     return replace(program, kernels=(broken, *program.kernels[1:]))
 
 
-UNUSED = "(void)input; (void)weights; (void)bias; (void)multipliers; (void)shifts; (void)output;"
-
-
-def test_a_wild_write_is_a_fault_that_names_the_kernel(digits: Model) -> None:
-    broken = with_first_kernel(digits, f"{UNUSED} *(volatile int32_t *)0x60000000 = 1; return 0;")
+def test_a_wild_write_is_a_fault_that_names_the_kernel(digits: Model, program: Program) -> None:
+    broken = with_first_kernel(program, "*(volatile int32_t *)0x60000000 = 1; return 0;")
     inputs = random_inputs(digits, 1)[0]
     with StandaloneSession(broken, F746, "zig") as session:
         with pytest.raises(DeviceFault, match=broken.kernels[0].name) as caught:
@@ -103,14 +101,14 @@ def test_a_wild_write_is_a_fault_that_names_the_kernel(digits: Model) -> None:
         assert caught.value.registers["pc"] != 0
 
 
-def test_a_failing_kernel_is_reported(digits: Model) -> None:
-    broken = with_first_kernel(digits, f"{UNUSED} return 7;")
+def test_a_failing_kernel_is_reported(digits: Model, program: Program) -> None:
+    broken = with_first_kernel(program, "return 7;")
     with StandaloneSession(broken, F746, "zig") as session, pytest.raises(DeviceFault, match="returned 7"):
         session.run(random_inputs(digits, 1)[0])
 
 
-def test_an_endless_kernel_times_out(digits: Model) -> None:
-    broken = with_first_kernel(digits, f"{UNUSED} for (volatile int32_t i = 0;; ++i) {{ }}")
+def test_an_endless_kernel_times_out(digits: Model, program: Program) -> None:
+    broken = with_first_kernel(program, "for (volatile int32_t i = 0;; ++i) { }")
     with StandaloneSession(broken, F746, "zig") as session, pytest.raises(TransportTimeout):
         session.run(random_inputs(digits, 1)[0], timeout_s=0.5)
 
