@@ -34,7 +34,7 @@ _BANDS = (1, 2, 3, 4, 6, 8, 12)
 _SMALL_SCRATCH_BYTES = 2048
 _SCRATCH_SHARE = 4
 # Modelled on the Cortex-M7: cycles per widened pixel and channel, per channel and band, and per call.
-_WIDEN_CYCLES = 1.3
+_WIDEN_CYCLES = 1.0
 _CHANNEL_CYCLES = 25
 _CALL_CYCLES = 300
 

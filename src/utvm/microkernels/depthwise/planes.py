@@ -30,6 +30,7 @@ _ELEMENT_BYTES = 2
 _UNROLLED_PAIRS = 6
 _PAIRS_A_ROUND = (4, 3, 2)
 _POINTERS = ("r1", "r2", "r3", "r4")
+_SETS = (("r5", "r6", "r7"), ("r8", "r9", "r10"))
 _REACH = 4092
 
 PLANE_EDGES = CodeUnit(
@@ -150,16 +151,24 @@ def _sum(target: str, source: str, step: int) -> list[Instruction]:
 
 
 def _pairs(count: int, pixel_step: int) -> list[Instruction]:
-    """Two neighbouring pixels, `count` times: one word into each plane."""
+    """Two neighbouring pixels, `count` times: one word into each plane.
+
+    Half-words of two channels are brought together first, so that the same extensions serve both pixels.
+    """
     found: list[Instruction] = []
-    for _ in range(count):
-        found += [ldr("r5", "r0", 0, "image"), ldr("r6", "r0", pixel_step, "image"), *advance("r0", 2 * pixel_step)]
-        found += [extend("sxtb16", "r7", "r5"), extend("sxtb16", "r8", "r6")]
-        found += [extend("sxtb16", "r9", "r5", 8), extend("sxtb16", "r10", "r6", 8)]
-        found += [pack("pkhbt", "r5", "r7", "r8", 16), pack("pkhtb", "r7", "r8", "r7", 16)]
-        found += [pack("pkhbt", "r6", "r9", "r10", 16), pack("pkhtb", "r9", "r10", "r9", 16)]
-        for value, pointer in zip(("r5", "r6", "r7", "r9"), _POINTERS, strict=True):
-            found.append(store_post("str", value, pointer, 2 * _ELEMENT_BYTES, "planes"))
+    offset = 0
+    for index in range(count):
+        first, second, third = _SETS[index % len(_SETS)]
+        found += [ldr(first, "r0", offset, "image"), ldr(second, "r0", offset + pixel_step, "image")]
+        offset += 2 * pixel_step
+        if index == count - 1 or offset + pixel_step > _REACH:
+            found += advance("r0", offset)
+            offset = 0
+        found += [pack("pkhbt", third, first, second, 16), pack("pkhtb", second, second, first, 16)]
+        channels = ((first, third, 0), (third, third, 8), (first, second, 0), (second, second, 8))
+        for (value, source, rotation), pointer in zip(channels, _POINTERS, strict=True):
+            found.append(extend("sxtb16", value, source, rotation))
+            found.append(store_post("str", value, pointer, 2 * _ELEMENT_BYTES, f"plane {pointer}"))
     return found
 
 
@@ -168,5 +177,5 @@ def _single() -> list[Instruction]:
     found = [ldr("r5", "r0", 0, "image"), extend("sxtb16", "r7", "r5"), extend("sxtb16", "r9", "r5", 8)]
     found += [shift("lsr", "r8", "r7", 16), shift("lsr", "r10", "r9", 16)]
     for value, pointer in zip(("r7", "r9", "r8", "r10"), _POINTERS, strict=True):
-        found.append(store_post("strh", value, pointer, _ELEMENT_BYTES, "planes"))
+        found.append(store_post("strh", value, pointer, _ELEMENT_BYTES, f"plane {pointer}"))
     return found
