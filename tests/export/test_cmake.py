@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,7 +14,7 @@ import pytest
 
 from tests.export.programs import digits, request_of, write_files
 from tests.models import FILES, benchmark_model
-from utvm.boards import board_names, load_board
+from utvm.boards import board_names
 from utvm.errors import UsageError
 from utvm.export import ExportRequest, format_files
 from utvm.toolchain import Elf, read_elf
@@ -73,25 +72,34 @@ def test_an_arena_of_the_librarys_own(tmp_path: Path) -> None:
     run_on_virtual_board(request, build(request, tmp_path, "gcc"))
 
 
-@pytest.mark.parametrize("board", board_names("qemu"))
-def test_on_qemu_as_the_readme_says(board: str, tmp_path: Path) -> None:
-    qemu = load_board(board).qemu
-    assert qemu is not None
-    if shutil.which(qemu.emulator) is None:
-        pytest.skip(f"{qemu.emulator} is not on the PATH")
-    request = request_of(digits(), board, "digits")
-    build(request, tmp_path, "zig", "-DSEMIHOSTING=ON")
-    command = re.findall(r"^qemu-system.*$", (tmp_path / "README.md").read_text(), re.MULTILINE)[0]
+def run_on_qemu(request: ExportRequest, folder: Path) -> None:
+    """As the README says; the outputs and no mismatch are printed."""
+    build(request, folder, "zig", "-DSEMIHOSTING=ON")
+    command = re.findall(r"^qemu-system.*$", (folder / "README.md").read_text(), re.MULTILINE)[0]
     done = subprocess.run(
         shlex.split(command.replace("build/", "build-zig/")),
-        cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+        cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert request.sample.outputs is not None
     expected = " ".join(str(value) for value in next(iter(request.sample.outputs.values())).ravel())
     lines = (done.stdout + done.stderr).splitlines()
     assert done.returncode == 0, lines
-    assert lines[:3] == [f"output: {expected}", "status 0", "mismatches 0"]
+    assert lines[:3] == [f"{request.library.interface.outputs[0].member}: {expected}", "status 0", "mismatches 0"]
     assert re.fullmatch(r"cycles \d+", lines[3])
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("board", board_names("qemu"))
+def test_digits_on_qemu(board: str, tmp_path: Path) -> None:
+    run_on_qemu(request_of(digits(), board, "digits"), tmp_path)
+
+
+@pytest.mark.qemu
+@pytest.mark.models
+@pytest.mark.parametrize("board", ["qemu-mps2-an386", "qemu-mps3-an547", "qemu-riscv32-virt"])
+@pytest.mark.parametrize("name", FILES)
+def test_benchmark_models_on_qemu(models_dir: Path, name: str, board: str, tmp_path: Path) -> None:
+    run_on_qemu(request_of(benchmark_model(models_dir, name), board, name), tmp_path)
 
 
 @pytest.mark.arm_gcc
