@@ -52,6 +52,14 @@ def test_through_a_gdb_server(utvm: Invoke) -> None:
         board.close()
 
 
+@pytest.mark.parametrize("arguments", [("-b", "host"), ("-b", F746, "--mode", "hosted")], ids=" ".join)
+def test_profiles_of_hosted_runs(utvm: Invoke, arguments: tuple[str, ...]) -> None:
+    document = only_json(utvm("profile", DIGITS, *arguments, "--json"))
+    assert document["layers"] and all(layer["cycles"] > 0 for layer in document["layers"])
+    hot = utvm("profile", DIGITS, *arguments, "--hot")
+    assert hot.exit_code == 2 and "basic blocks" in hot.stderr
+
+
 @pytest.mark.openocd
 def test_through_openocd(utvm: Invoke, tmp_path: Path) -> None:
     board = VirtualBoardProcess(F746, jtag=str(tmp_path / "jtag"))

@@ -67,10 +67,11 @@ class ProfileReport:
         return sum(function.cycles for function in self.functions or ())
 
 
-def profile_report(run: RunReport, program: Program, elf: Elf, profile: Profile | None) -> ProfileReport:
-    """The report of one run, with its blocks by function if there is a profile."""
-    if profile is None:
+def profile_report(run: RunReport, program: Program, hottest: tuple[Elf, Profile] | None) -> ProfileReport:
+    """The report of one run, with its blocks by function if they were counted in an image."""
+    if hottest is None:
         return ProfileReport(run, None)
+    elf, profile = hottest
     by_function: dict[tuple[str, int], list[BlockProfile]] = {}
     finder = _FunctionFinder(elf)
     for block in profile.blocks:

@@ -11,11 +11,14 @@ from utvm.cli.options import (
     board_option,
     debug_option,
     json_option,
+    kernels_option,
     memory_option,
+    mode_option,
     model_argument,
     timing_option,
     toolchain_option,
     verbose_option,
+    via_option,
 )
 from utvm.cli.services import Services, ToolchainChoice
 
@@ -43,8 +46,11 @@ _EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "--timeout", "timeout_s", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True,
     help="Longest time for the run, in seconds.",
 )  # fmt: skip
+@via_option
+@mode_option
 @timing_option
 @memory_option
+@kernels_option
 @toolchain_option
 @verbose_option
 @json_option
@@ -60,17 +66,22 @@ def command(
     functions_shown: int,
     blocks_shown: int,
     timeout_s: float,
+    via: str | None,
+    mode: str | None,
     timing: str | None,
     memory: str,
+    kernels: str,
     toolchain: ToolchainChoice,
     verbose: bool,
     as_json: bool,
 ) -> int:
-    """Run MODEL once on a virtual board, and show the cycles of its layers.
+    """Run MODEL once on a board, and show the cycles of its layers.
 
-    With --hot also those of functions and basic blocks, their instructions, and the issue slots they lost.
+    With --hot, on virtual boards, also those of functions and basic blocks, their instructions, and the issue slots
+    they lost.
     """
     from utvm.cli.arrays import read_inputs
+    from utvm.cli.execution import execute
     from utvm.cli.model_argument import load_or_compile
     from utvm.cli.output import emit_json, emit_text
     from utvm.cli.progress import open_progress
@@ -81,19 +92,27 @@ def command(
     from utvm.report.text.profile import profile_text
 
     with open_progress(verbose) as progress:
-        loaded = load_or_compile(model, board, progress.stage)
+        loaded = load_or_compile(model, board, progress.stage, kernels)
         inputs = read_inputs(loaded.program, files, None, seed)
         if len(inputs.runs) != 1:
             raise UsageError(f"profile takes one input, not {len(inputs.runs)}")
-        opener = services.counting(timing, memory)
-        with opener(loaded.program, loaded.board, toolchain, progress.stage) as session:
-            progress.stage(f"Running on {loaded.board.name}")
-            profile = session.profile(inputs.runs[0], timeout_s) if hot else None
-            run = session.run(inputs.runs[0], timeout_s) if profile is None else profile.run
-            image, compiler = session.image, session.compiler
+        way = via or loaded.board.hosted.comms
+        if hot:
+            if way != "virtual" or mode == "hosted":
+                raise UsageError("--hot counts the basic blocks of a standalone image on a virtual board, of no other")
+            image_opener = services.counting(timing, memory)
+            with image_opener(loaded.program, loaded.board, toolchain, progress.stage) as session:
+                progress.stage(f"Running on {loaded.board.name}")
+                blocks = session.profile(inputs.runs[0], timeout_s)
+                sizes, compiler, run, elf = session.sizes, session.compiler, blocks.run, session.image.elf
+            hottest = (elf, blocks)
+        else:
+            opener = services.reaching(via, mode, timing, memory)
+            done = execute(opener, loaded.program, loaded.board, inputs.runs, toolchain, timeout_s, progress)
+            sizes, compiler, run, hottest = done.sizes, done.compiler, done.runs[0], None
         report = profile_report(
-            run_report(loaded.program, loaded.board, image.sizes, compiler, [run], inputs.source),
-            loaded.program, image.elf, profile,
+            run_report(loaded.program, loaded.board, sizes, compiler, [run], inputs.source, via=way),
+            loaded.program, hottest,
         )  # fmt: skip
     if as_json:
         emit_json(profile_json(report))
