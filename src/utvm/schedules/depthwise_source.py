@@ -14,7 +14,7 @@ from utvm.microkernels.depthwise import (
 )
 from utvm.model.operator_types import DepthwiseConv2D
 from utvm.operators.kernel import CKernel, CodeUnit, KernelArgument
-from utvm.schedules.depthwise import WINDOW, Plan, channel_sums, folded_bias
+from utvm.schedules.depthwise_plan import WINDOW, Plan, channel_sums, folded_bias
 from utvm.schedules.template import Site
 
 _FULL_RANGE = (-128, 127)

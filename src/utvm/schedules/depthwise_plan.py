@@ -1,0 +1,120 @@
+"""How a depthwise convolution is laid out in planes, and what that costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+
+from utvm.microkernels.conv import ChannelRanges, channel_ranges, rounding_of
+from utvm.microkernels.depthwise import (
+    CHANNELS,
+    PlaneLayout,
+    PlaneWindow,
+    common_shift,
+    widen_refusal,
+    window_cycles,
+)
+from utvm.model.fixed_point import Int64Array
+from utvm.model.operator_types import DepthwiseConv2D
+from utvm.model.tensor import Array
+from utvm.schedules.template import Site
+
+Direction = Literal["rows", "columns"]
+
+WINDOW = 3
+# Modelled on the Cortex-M7: cycles per widened pixel and channel, per channel and band, and per call.
+_WIDEN_CYCLES = 1.0
+_CHANNEL_CYCLES = 25
+_CALL_CYCLES = 300
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Planes that hold `band` rows of outputs of `rows`, the window over them, steps of the image in bytes.
+
+    `row_stride`, `above`, `extent`: stride, padding before and size of the image across a plane's rows.
+    """
+
+    along: Direction
+    layout: PlaneLayout
+    window: PlaneWindow
+    rows: int
+    band: int
+    row_stride: int
+    above: int
+    extent: int
+    pixel_step: int
+    row_step: int
+
+    def refusal(self) -> str:
+        """Why there is no code; empty if there is."""
+        return self.window.refusal() or widen_refusal(self.layout, self.pixel_step)
+
+    def scratch_bytes(self, site: Site) -> int:
+        """All planes."""
+        return min(site.inputs[0].shape[3], CHANNELS) * self.layout.plane_bytes
+
+    def cycles(self, site: Site) -> float:
+        """Modelled, per call."""
+        batch, _, _, channels = site.inputs[0].shape
+        bands = -(-self.rows // self.band)
+        widened = min(self.layout.rows * bands, self.extent + 2 * bands) * self.layout.columns * channels
+        windows = site.outputs[0].shape[3] * (
+            window_cycles(self.window, site.core, self.rows) + (bands - 1) * _CHANNEL_CYCLES
+        )
+        per_image = widened * _WIDEN_CYCLES + windows + channels * bands * _CHANNEL_CYCLES
+        return batch * per_image + _CALL_CYCLES
+
+
+@lru_cache(maxsize=256)
+def plan_of(site: Site, along: Direction, bands: int) -> Plan:
+    """How the operator is computed in that many bands."""
+    operator = site.operator
+    assert isinstance(operator, DepthwiseConv2D)
+    _, height, width, channels = site.inputs[0].shape
+    _, out_height, out_width, out_channels = site.outputs[0].shape
+    steps, output_steps = (width * channels, channels), (out_width * out_channels, out_channels)
+    extents, positions = (height, width), (out_height, out_width)
+    strides, before = operator.strides, (operator.padding.top, operator.padding.left)
+    y, x = (0, 1) if along == "rows" else (1, 0)
+    band = -(-positions[y] // max(bands, 1))
+    rows, columns = ((count - 1) * strides[axis] + WINDOW for count, axis in ((band, y), (positions[x], x)))
+    layout = PlaneLayout(rows, columns + columns % 2, before[x], min(extents[x], columns - before[x]))
+    window = PlaneWindow(
+        stride=strides[x],
+        outputs=positions[x],
+        row_step=2 * layout.pitch,
+        plane_row_step=2 * layout.pitch * strides[y],
+        plane_step=layout.plane_bytes if operator.depth_multiplier == 1 else 0,
+        output_step=output_steps[x],
+        output_row_step=output_steps[y],
+        rounding=rounding_of(operator.output_zero_point, operator.clamp),
+        shift=_shift(site),
+    )
+    return Plan(along, layout, window, positions[y], band, strides[y], before[y], extents[y], steps[x], steps[y])
+
+
+@lru_cache(maxsize=256)
+def _shift(site: Site) -> int | None:
+    operator = site.operator
+    assert isinstance(operator, DepthwiseConv2D)
+    _, weights, bias = site.inputs
+    assert weights.data is not None and bias.data is not None
+    zero_point = operator.output_zero_point
+    ranges = channel_sums(operator, weights.data, bias.data)
+    return common_shift(operator.requantization, zero_point, rounding_of(zero_point, operator.clamp), ranges)
+
+
+def folded_bias(operator: DepthwiseConv2D, weights: Array, bias: Array) -> Int64Array:
+    """The bias of inputs as they are stored."""
+    sums = weights.astype(np.int64).sum(axis=(0, 1, 2))
+    return np.asarray(bias.astype(np.int64) - operator.input_zero_point * sums, dtype=np.int64)
+
+
+def channel_sums(operator: DepthwiseConv2D, weights: Array, bias: Array) -> ChannelRanges:
+    """The ranges of the accumulators."""
+    taps = weights.reshape(-1, weights.shape[3]).T
+    return channel_ranges(taps, folded_bias(operator, weights, bias))
