@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.litert.builder import ModelBuilder
 from tests.models import random_inputs
 from utvm.boards import load_board
 from utvm.codegen.program import Program
@@ -45,7 +46,9 @@ def library_of(program: Program, prefix: str, *sections: str, static: bool = Fal
 def request_of(model: Model, board: str, prefix: str, static: bool = False) -> ExportRequest:
     """An export of the board's own kernels, with a random sample and the outputs expected of it."""
     program = compile_model(model, load_board(board))
-    inputs = random_inputs(model, 1)[0]
+    floats = any(model.tensors[name].dtype == "float32" for name in model.inputs)
+    inputs = {name: np.zeros(model.tensors[name].shape, model.tensors[name].dtype) for name in model.inputs}
+    inputs = inputs if floats else random_inputs(model, 1)[0]
     sample = Sample(inputs, run_reference(model, inputs))
     return ExportRequest(library_of(program, prefix, static=static), load_board(board), sample)
 
@@ -85,3 +88,21 @@ def run_binary(path: Path, fed: bytes = b"") -> bytes:
 
 def as_bytes(values: dict[str, Array], names: Sequence[str]) -> bytes:
     return b"".join(np.ascontiguousarray(values[name]).tobytes() for name in names)
+
+
+def odd_model(folder: Path) -> Model:
+    """Two inputs and two outputs, named as no C variable can be; one of each is float32."""
+    builder = ModelBuilder()
+    word = builder.input("class", (1, 4), scale=0.5, zero_point=3)
+    real = builder.input("serving_default_été:0", (1, 4), dtype="float32")
+    new = builder.tensor("new", (1, 4), scale=0.25, zero_point=-7)
+    middle = builder.tensor("middle", (1, 4), scale=0.5, zero_point=3)
+    out = builder.tensor("PartitionedCall:1", (1, 4), dtype="float32")
+    builder.operator("RELU", [word], [middle])
+    builder.operator("QUANTIZE", [real], [new])
+    builder.operator("DEQUANTIZE", [middle], [out])
+    builder.output(new)
+    builder.output(out)
+    path = folder / "int.tflite"
+    path.write_bytes(builder.finish())
+    return load_model(path)

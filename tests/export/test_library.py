@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +21,20 @@ from tests.export.programs import (
     compile_for_host,
     digits,
     library_of,
+    odd_model,
+    request_of,
     run_binary,
     write_files,
 )
 from tests.models import FILES, benchmark_model, random_inputs
 from utvm.cli.arrays.fit import quantize
 from utvm.errors import UsageError
-from utvm.export import Library, library_options
+from utvm.export import Library, Sample, format_files, library_options
+from utvm.export.firmware import build_firmware, program_board, run_firmware
+from utvm.model import Array
 from utvm.operators import run_reference
+from utvm.toolchain import find_compiler
+from utvm.transports import VirtualBoardTransport
 
 
 def driver(*libraries: Library) -> str:
@@ -190,16 +197,45 @@ def test_the_header_is_cpp_and_quantizes_as_we_do(tmp_path: Path) -> None:
     assert got[~finite].tolist() == [-128]
 
 
-def test_the_readmes_example_compiles(tmp_path: Path) -> None:
-    from tests.export.programs import request_of
-    from utvm.export import format_files
-
-    place = write_files(format_files("c", request_of(digits(), "stm32f746-disco", "net")), tmp_path)
+@pytest.mark.parametrize("static", [False, True], ids=["caller", "static"])
+@pytest.mark.parametrize("odd", [False, True], ids=["digits", "odd"])
+def test_the_readmes_example_compiles(odd: bool, static: bool, tmp_path: Path) -> None:
+    model = odd_model(tmp_path) if odd else digits()
+    place = write_files(format_files("c", request_of(model, "stm32f746-disco", "net", static)), tmp_path / "net")
     example, hooks = re.findall(r"```c\n(.*?)```", (place / "README.md").read_text(), re.DOTALL)
     (tmp_path / "example.c").write_text(f"#define NET_LAYER_HOOKS\n{example}")
     flags = (*(flag for flag in STRICT if flag != "-Wmissing-prototypes"), "-c", f"-I{place}")
     compile_and_link((*ZIG, "cc"), [tmp_path / "example.c"], tmp_path / "example.o", *flags)
     assert all(line in (place / "net.h").read_text() for line in hooks.splitlines())
+
+
+def odd_inputs() -> dict[str, Array]:
+    return {
+        "class": np.array([[-128, 2, 4, 127]], np.int8),
+        "serving_default_été:0": np.array([[-1.0, 0.125, 3.0, 1e9]], np.float32),
+    }
+
+
+def test_names_that_c_forbids_and_floats(tmp_path: Path) -> None:
+    model, inputs = odd_model(tmp_path), odd_inputs()
+    library = library_of(compile_for_host(model), "net")
+    assert [port.member for port in library.interface.inputs] == ["class_", "t"]
+    assert [port.member for port in library.interface.outputs] == ["new_", "output"]
+    got = run_binary(build(tmp_path, (*ZIG, "cc"), library), as_bytes(inputs, model.inputs))
+    assert got == as_bytes(run_reference(model, inputs), model.outputs)
+
+
+def test_firmware_of_such_a_model(tmp_path: Path) -> None:
+    model, inputs = odd_model(tmp_path), odd_inputs()
+    request = request_of(model, "stm32f746-disco", "net")
+    request = replace(request, sample=Sample(inputs, run_reference(model, inputs)))
+    elf = build_firmware(request, find_compiler(request.board, "zig"), tmp_path / "firmware")
+    with VirtualBoardTransport(request.board.name) as board:
+        program_board(elf, board)
+        result = run_firmware(request, elf, board, 60)
+    assert (result.status, result.mismatches) == (0, 0)
+    for name, value in run_reference(model, inputs).items():
+        np.testing.assert_array_equal(result.outputs[name], value)
 
 
 def test_sections_are_where_they_were_asked_for(tmp_path: Path) -> None:

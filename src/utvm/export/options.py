@@ -16,7 +16,7 @@ ARENAS: tuple[ArenaKind, ...] = ("caller", "static")
 CONSTANTS = "constants"
 """Beside the names of RAM regions, what can be given a section of its own."""
 
-# The longest prefix keeps symbols within the 63 characters that C99 promises to tell apart.
+# Short enough to leave room for the rest of a readable symbol.
 _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,23}")
 _SECTION = re.compile(r"[A-Za-z0-9_.$]+")
 _TAKEN = frozenset({"utvm", "main", "int", "str", "mem", "std", "arm"})
