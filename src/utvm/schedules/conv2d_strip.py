@@ -29,10 +29,11 @@ from utvm.schedules.conv2d_strip_source import strip_body
 from utvm.schedules.schedule import KnobValue, Schedule
 from utvm.schedules.template import Site, Template
 
-# A strip may be this share of the activations it serves, and never needs more than this many bytes.
+# By default a strip is at most one part in so many of the activations it serves, within these limits in bytes.
 _STRIP_SHARE = 4
-_LARGEST_STRIP_BYTES = 6 * 1024
-_LEAST_FLAT_PIXELS = 16
+_SMALLEST_STRIP_BYTES = 3584
+_LARGEST_STRIP_BYTES = 16 * 1024
+_LEAST_FLAT_PIXELS = 4
 _LARGEST_TILE = 4
 
 # Beside the tiles: per call of one, per element widened in order or in quads.
@@ -173,7 +174,8 @@ def _tap_rows(layout: StripLayout, weights: Array) -> Array:
 def _strip_choices(site: Site) -> tuple[int, ...]:
     """Rows (or flat pixels) per strip: as many as its share of memory allows first, then fewer, then more."""
     geometry = _geometry(site)
-    budget = min(_LARGEST_STRIP_BYTES, (site.inputs[0].size_bytes + site.outputs[0].size_bytes) // _STRIP_SHARE)
+    share = (site.inputs[0].size_bytes + site.outputs[0].size_bytes) // _STRIP_SHARE
+    budget = min(max(share, _SMALLEST_STRIP_BYTES), _LARGEST_STRIP_BYTES)
     if geometry.flat:
         largest, least = geometry.out_width, min(_LEAST_FLAT_PIXELS, geometry.out_width)
     else:
