@@ -103,6 +103,17 @@ def test_benchmark_models_on_qemu(models_dir: Path, name: str, board: str, tmp_p
 
 
 @pytest.mark.arm_gcc
+def test_on_a_virtual_board_as_the_readme_says(tmp_path: Path) -> None:
+    request = request_of(digits(), "stm32f746-disco", "digits")
+    build(request, tmp_path, "gcc", "-DSEMIHOSTING=ON")
+    command = re.findall(r"^utvm virtual-board.*$", (tmp_path / "README.md").read_text(), re.MULTILINE)[0]
+    arguments = [sys.executable, "-m", *shlex.split(command)]
+    done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[1:3] == ["status 0", "mismatches 0"]
+
+
+@pytest.mark.arm_gcc
 def test_a_wrong_answer_is_noticed(tmp_path: Path) -> None:
     request = request_of(digits(), "stm32f746-disco", "digits")
     assert request.sample.outputs is not None
