@@ -103,21 +103,20 @@ class Conv2DWinograd(Template):
         return CKernel(
             stem="conv2d_winograd",
             body="\n".join([body, *limit.statements]),
-            types=("const int8_t", "const int32_t", "const int32_t", "int8_t", "int32_t", "int16_t"),
+            types=("const int8_t", "const int32_t", "const int32_t", "int8_t", "int32_t"),
             arguments=(
                 KernelArgument("input", "tensor", tensor=image.name),
                 KernelArgument("weights", "constant", data=transformed_weights(weights, channels.pairs)),
                 KernelArgument("records", "constant", data=records),
                 KernelArgument("output", "tensor", tensor=site.outputs[0].name, written=True),
-                KernelArgument("shared", "scratch", size_bytes=layout.shared_bytes, written=True),
-                KernelArgument("patches", "scratch", size_bytes=layout.patches_bytes, written=True),
+                KernelArgument("workspace", "scratch", size_bytes=layout.scratch_bytes, written=True),
             ),
             comments=(
                 f"input: int8 {extents(image.shape)}, output: int8 {extents(site.outputs[0].shape)}",
                 f"weights: int8 {extents(weights.shape)} (OHWI) by frequency, int16, two channels side by side",
                 "records: per two channels four times the bias, multiplier, addend and shift of each",
-                "shared: int16 rows padded with the zero point, then int32 sums per frequency",
-                f"patches: {layout.tile_rows} x {layout.tiles} tiles by 16 frequencies by {geometry.channels} int16",
+                f"workspace: {layout.tile_rows} x {layout.tiles} tiles by 16 frequencies by {geometry.channels} int16, "
+                "then int16 rows padded with the zero point, in whose place int32 sums per frequency come",
             ),
             units=(*units, *limit.units),
         )

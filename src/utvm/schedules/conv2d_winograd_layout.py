@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from utvm.microkernels.conv import Rounding
 from utvm.microkernels.conv_winograd import FREQUENCIES, PatchWalk, ResultWalk
-from utvm.microkernels.conv_winograd.products import SUMS_TILE_BYTES
+from utvm.microkernels.conv_winograd.products import SUMS_TILE_BYTES, overread_bytes
 from utvm.schedules.conv2d_layout import Geometry
 
 _ELEMENT_BYTES = 2
@@ -27,9 +27,13 @@ class WinogradLayout:
 
     @property
     def shared_bytes(self) -> int:
-        """The strip, and later in its place the sums of one pair of channels for an even number of tiles."""
+        """The strip, and later in its place the sums of one pair of channels for an even number of tiles.
+
+        Behind the patches, so that there is something to read beyond them.
+        """
         strip = (2 * self.tile_rows + 2) * self.strip_row_elements * _ELEMENT_BYTES
-        return -(-max(strip, self._even_tiles * SUMS_TILE_BYTES) // 8) * 8
+        sums = self._even_tiles * SUMS_TILE_BYTES
+        return -(-max(strip, sums, overread_bytes(self.geometry.channels)) // 4) * 4
 
     @property
     def patches_bytes(self) -> int:

@@ -13,8 +13,9 @@ from utvm.schedules.conv2d_channels import low_channel
 from utvm.schedules.conv2d_winograd_layout import WinogradLayout
 
 _BODY = """\
-int16_t *strip = (int16_t *)shared;
-int32_t *sums = shared;
+int16_t *patches = (int16_t *)workspace;
+int32_t *sums = workspace + {patches_words};
+int16_t *strip = (int16_t *)sums;
 for (int32_t row = 0; row < {tiles_down}; row += {tile_rows}) {{
     const int32_t tile_rows = row <= {last_row} ? {tile_rows} : {tiles_down} - row;
     for (int32_t column = 0; column < {tiles_across}; column += {tiles}) {{
@@ -56,6 +57,7 @@ def winograd_body(operator: Conv2D, layout: WinogradLayout, in_quads: bool, unit
     widen, transform, products, results = units
     down, across = geometry.out_height // 2, geometry.out_width // 2
     body = _BODY.format(
+        patches_words=layout.patches_bytes // 4,
         tiles_down=down,
         tiles_across=across,
         tile_rows=layout.tile_rows,
