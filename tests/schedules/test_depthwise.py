@@ -97,6 +97,8 @@ CORNERS = {
     "mixed strides": Depthwise((1, 9, 8, 4), strides=(3, 2)),
     "small window": Depthwise((1, 5, 6, 4), window=(2, 1), padding=Padding(0, 1, 0, 0)),
     "one tap": Depthwise((1, 5, 6, 4), window=(1, 1), padding=UNPADDED),
+    "512 channels": Depthwise((1, 2, 13, 512)),
+    "1360 channels": Depthwise((1, 1, 11, 1360)),
     "two of padding": Depthwise((1, 3, 3, 4), padding=Padding(2, 2, 2, 2), zero_points=(19, -7)),
     "bands": Depthwise((1, 13, 9, 8), strides=(2, 1), zero_points=(7, -128)),
     "one scale for all": Depthwise((1, 6, 8, 8), spread=0.0),

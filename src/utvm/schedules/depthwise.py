@@ -57,7 +57,7 @@ class DepthwisePlanes(Template):
         """See the class."""
         directions: list[Direction] = ["rows", "columns"]
         plans = [plan_of(site, along, 1) for along in directions]
-        possible = sorted((plan for plan in plans if not plan.refusal()), key=lambda plan: plan.cycles(site))
+        possible = sorted((plan for plan in plans if not plan.refusal()), key=lambda plan: plan.computed_outputs)
         along = possible[0].along
         wanted = max(_SMALL_SCRATCH_BYTES, (site.inputs[0].size_bytes + site.outputs[0].size_bytes) // _SCRATCH_SHARE)
         bands = [count for count in _BANDS if count <= max(plan.rows for plan in possible)]

@@ -11,6 +11,7 @@ import numpy as np
 from utvm.microkernels.conv import ChannelRanges, channel_ranges, rounding_of
 from utvm.microkernels.depthwise import (
     CHANNELS,
+    TILE,
     PlaneLayout,
     PlaneWindow,
     common_shift,
@@ -52,6 +53,11 @@ class Plan:
     def refusal(self) -> str:
         """Why there is no code; empty if there is."""
         return self.window.refusal() or widen_refusal(self.layout, self.pixel_step)
+
+    @property
+    def computed_outputs(self) -> int:
+        """Outputs of a plane when rows are filled up to whole tiles, the end of a row counted as one."""
+        return self.rows * (-(-self.window.outputs // TILE) * TILE + 1)
 
     def scratch_bytes(self, site: Site) -> int:
         """All planes."""

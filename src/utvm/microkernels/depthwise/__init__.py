@@ -9,13 +9,14 @@ from utvm.microkernels.depthwise.planes import (
     widen_planes,
     widen_refusal,
 )
-from utvm.microkernels.depthwise.window import PlaneWindow, window_cycles, window_unit
+from utvm.microkernels.depthwise.window import TILE, PlaneWindow, window_cycles, window_unit
 
 __all__ = [
     "CHANNELS",
     "PLANE_EDGES",
     "PLANE_SINGLE",
     "RECORD_WORDS",
+    "TILE",
     "PlaneLayout",
     "PlaneWindow",
     "common_shift",

@@ -35,10 +35,11 @@ from utvm.microkernels.conv import Rounding
 from utvm.operators.kernel import CodeUnit
 
 _ROWS = 3
-_TILE = 4
+TILE = 4
+"""Outputs at a time."""
+
 # Tiles of a row that are written out one after another; more become a loop.
 _UNROLLED_TILES = 3
-_TILES_A_ROUND = (3, 2)
 _REACH = 4092
 
 _PLANE = "r0"
@@ -86,12 +87,10 @@ class PlaneWindow:
         """Why no code can be made; empty if it can."""
         if self.stride not in (1, 2):
             return f"a stride of {self.stride} along a row; there is code for 1 and 2"
-        if (_ROWS - 1) * self.row_step + _tile_bytes(self.stride) * _UNROLLED_TILES > _REACH:
-            return f"rows of a plane are {self.row_step} bytes apart, too far for a load"
-        if _TILE * _UNROLLED_TILES * self.output_step > _REACH and self.outputs > _TILE:
-            return self._wide_refusal()
-        if (_TILE - 1) * self.output_step > _REACH:
-            return self._wide_refusal()
+        if self._tiles_within_reach < 0:
+            far = (TILE - 1) * self.output_step > _REACH
+            what = f"outputs are {self.output_step}" if far else f"rows of a plane are {self.row_step}"
+            return f"{what} bytes apart, too far for a {'store' if far else 'load'}"
         return ""
 
     def name(self, core: Core) -> str:
@@ -107,8 +106,25 @@ class PlaneWindow:
             ]
         )
 
-    def _wide_refusal(self) -> str:
-        return f"outputs are {self.output_step} bytes apart, too far for a store"
+    @property
+    def unrolled_tiles(self) -> int:
+        """Whole tiles of a row that can be written out one after another, with a part of one behind them."""
+        return min(_UNROLLED_TILES, self._tiles_within_reach)
+
+    @property
+    def tiles_a_round(self) -> int:
+        """Tiles in a round of the loop over a row that has more."""
+        tiles = self.outputs // TILE
+        return next(
+            count for count in range(min(_UNROLLED_TILES, self.unrolled_tiles + 1), 0, -1) if tiles % count == 0
+        )
+
+    @property
+    def _tiles_within_reach(self) -> int:
+        """How many tiles come before the last one that loads and stores reach; negative if they reach none."""
+        outputs = (_REACH // self.output_step - (TILE - 1)) // TILE
+        planes = (_REACH - (_ROWS - 1) * self.row_step) // _tile_bytes(self.stride) - 1
+        return min(outputs, planes)
 
 
 def window_unit(window: PlaneWindow, core: Core) -> CodeUnit:
@@ -126,7 +142,7 @@ def window_cycles(window: PlaneWindow, core: Core, rows: int) -> float:
 
 
 def _tile_bytes(stride: int) -> int:
-    return 2 * _TILE * stride
+    return 2 * TILE * stride
 
 
 @lru_cache(maxsize=256)
@@ -174,21 +190,21 @@ class _Writer:
         """All outputs of a row, and on to the next; its cycles."""
         window, function = self.window, self.function
         blocks = function.block_cycles
-        tiles, rest = divmod(window.outputs, _TILE)
-        tile_bytes, tile_output = _tile_bytes(window.stride), _TILE * window.output_step
+        tiles, rest = divmod(window.outputs, TILE)
+        tile_bytes, tile_output = _tile_bytes(window.stride), TILE * window.output_step
         done, total, walked, walked_output = tiles, 0.0, 0, 0
-        if tiles > _UNROLLED_TILES:
-            a_round = next((count for count in _TILES_A_ROUND if tiles % count == 0), 1)
+        if tiles > window.unrolled_tiles:
+            a_round = window.tiles_a_round
             done, walked, walked_output = 0, tiles * tile_bytes, tiles * tile_output
             function.block([*constant("r12", walked), alu("add", "r12", "r12", _PLANE), _spill("r12", "row end")])
             total = blocks[-1]
             function.label(3)
-            body = self._tiles([_TILE] * a_round)
+            body = self._tiles([TILE] * a_round)
             body += [*advance(_PLANE, a_round * tile_bytes), *_advance_output(a_round * tile_output)]
             body += [_fill("lr", "row end"), alu("subs", "lr", "lr", _PLANE), branch("ne.w", "3b")]
             function.block(body, loop=True)
             total += blocks[-1] * (tiles // a_round)
-        body = self._tiles([_TILE] * done + [rest] * (rest > 0))
+        body = self._tiles([TILE] * done + [rest] * (rest > 0))
         body += advance(_PLANE, window.plane_row_step - walked)
         body += _advance_output(window.output_row_step - walked_output)
         body += [_fill("lr", "rows"), alu("subs", "lr", "lr", 1), _spill("lr", "rows")]
@@ -207,7 +223,7 @@ class _Writer:
         data = _DATA
         for index, outputs in enumerate(sizes):
             plane_offset = index * _tile_bytes(self.window.stride)
-            found += self._tile(outputs, plane_offset, index * _TILE * self.window.output_step, data)
+            found += self._tile(outputs, plane_offset, index * TILE * self.window.output_step, data)
             if self.window.shift is None:
                 # The second register holds the output's address longest.
                 data = (data[0], data[2], data[1])
