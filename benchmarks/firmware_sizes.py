@@ -23,6 +23,7 @@ from utvm.compiler import compile_model, compile_portable, load_model
 from utvm.export import ExportRequest, Sample, library_options, make_library
 from utvm.export.firmware import build_firmware
 from utvm.model import Model
+from utvm.report.code_sizes import function_sizes
 from utvm.runtime import stack_used_bytes
 from utvm.toolchain import Elf, find_compiler
 from utvm.transports import VirtualBoardTransport
@@ -78,7 +79,7 @@ def measure(program: Program, model: Model, board_name: str) -> Sizes:
         stack = stack_used_bytes(board.read(bottom, top - bottom))
     text = elf.section(".utvm_boot").size_bytes + elf.section(".text").size_bytes
     names = [*(f"net_{kernel.name}" for kernel in program.kernels), *(f"net_{unit.name}" for unit in program.units)]
-    kernels = sum(elf.symbol(one).size_bytes for one in names if one in elf.symbols)
+    kernels = sum(function_sizes(names, elf).values())
     data = elf.section(".data").size_bytes
     sample_bytes = sum(symbol.size_bytes for one, symbol in elf.symbols.items() if one.startswith("sample_"))
     return Sizes(

@@ -17,6 +17,7 @@ from tests.models import FILES, benchmark_model
 from utvm.boards import board_names
 from utvm.errors import UsageError
 from utvm.export import ExportRequest, format_files
+from utvm.report.code_sizes import function_sizes
 from utvm.toolchain import Elf, read_elf
 from utvm.transports import StopKind, VirtualBoardTransport
 
@@ -154,8 +155,7 @@ def test_overheads_and_answers_of_the_benchmark_models(
     ram = elf.section(".data").size_bytes + elf.section(".bss").size_bytes
     text = elf.section(".utvm_boot").size_bytes + elf.section(".text").size_bytes
     names = [*(kernel.name for kernel in program.kernels), *(unit.name for unit in program.units)]
-    # A microkernel that the compiler made part of its only caller has no symbol.
-    kernels = sum(elf.symbol(name).size_bytes for name in names if name in elf.symbols)
+    kernels = sum(function_sizes(names, elf).values())
     with capsys.disabled():
         print(
             f"\n{name} on {board}: arena {program.arena_bytes}, RAM beside it {ram}, text of kernels {kernels}, "

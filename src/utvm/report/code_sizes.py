@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from utvm.codegen.program import Program
 
 if TYPE_CHECKING:
-    from utvm.toolchain import Image
+    from utvm.toolchain import Elf, Image
+
+_SECTIONS = (".utvm_boot", ".text")
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,20 @@ class CodeSizes:
 def code_sizes(program: Program, image: Image) -> CodeSizes:
     """From the symbols of a linked image; what the compiler merged into its caller counts there."""
     names = [*(kernel.name for kernel in program.kernels), *(unit.name for unit in program.units)]
-    symbols = image.elf.symbols
-    sizes = {name: symbols[name].size_bytes for name in names if name in symbols}
+    sizes = function_sizes(names, image.elf)
     return CodeSizes(sizes, image.sizes.text_bytes - sum(sizes.values()))
+
+
+def function_sizes(names: Iterable[str], elf: Elf) -> dict[str, int]:
+    """Bytes of those functions that an image has, up to what follows: padding counts to the function before it."""
+    sections = [elf.section(name) for name in _SECTIONS]
+    begins = sorted(
+        {symbol.addr for symbol in elf.symbols.values()} | {section.addr + section.size_bytes for section in sections}
+    )
+    sizes = {}
+    for name in names:
+        symbol = elf.symbols.get(name)
+        if symbol is not None:
+            end = symbol.addr + symbol.size_bytes
+            sizes[name] = next((addr for addr in begins if addr >= end), end) - symbol.addr
+    return sizes
