@@ -28,8 +28,10 @@ from utvm.schedules.schedule import Schedule
 from utvm.schedules.template import Site, Template
 
 _FULL_RANGE = (-128, 127)
-# Words of the vector per round, best first; a vector is filled up to whole rounds.
+# Words of the vector per round; a vector is filled up to whole rounds.
 _WORDS_A_ROUND = (16, 8, 4, 2)
+# Sixteen words are a kilobyte of code, all that the code caches of common Cortex-M4 flash hold.
+_MOST_WORDS = {"cortex-m4": 8}
 # Loads run ahead of the vector's end by a word.
 _AHEAD_BYTES = 4
 # Modelled on the Cortex-M7: cycles per widened element, and per call.
@@ -104,9 +106,10 @@ def _plan(site: Site) -> _Plan:
     operator = site.operator
     assert isinstance(operator, FullyConnected)
     units, depth = site.inputs[1].shape
-    filled = {words: -(-depth // (2 * words)) * 2 * words for words in _WORDS_A_ROUND}
+    most = _MOST_WORDS.get(site.core.name, max(_WORDS_A_ROUND))
+    filled = {words: -(-depth // (2 * words)) * 2 * words for words in _WORDS_A_ROUND if words <= most}
     # A round costs about as much as one word of the vector.
-    words = min(_WORDS_A_ROUND, key=lambda count: (filled[count] * (count + 1) / count, -count))
+    words = min(filled, key=lambda count: (filled[count] * (count + 1) / count, -count))
     groups, rest = divmod(units, MOST_CHANNELS)
     return _Plan(filled[words], words, groups, rest, len(operator.requantization.multipliers) > 1)
 

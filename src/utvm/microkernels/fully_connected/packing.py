@@ -23,7 +23,7 @@ _LARGEST_SHIFT = 23
 
 
 def dot_order(depth: int) -> Array:
-    """Where the elements of a vector are found once it is widened: whole groups of four out of order, the rest in it."""
+    """Where elements of a vector are found once it is widened: whole groups of four out of order, the rest in it."""
     order = np.arange(depth)
     whole = depth - depth % len(QUAD_ORDER)
     order[:whole] = order[:whole].reshape(-1, len(QUAD_ORDER))[:, list(QUAD_ORDER)].reshape(-1)
