@@ -135,7 +135,7 @@ def test_other_cores(board: str) -> None:
 
 def test_is_the_default_and_lets_memory_be_shared() -> None:
     site = site_of(CORNERS["over the first input"].model())
-    schedule = default_schedule(site)
+    schedule = default_schedule(site, 1 << 20)
     assert schedule.template == TEMPLATE.name
     kernel = scheduled_kernel(site, schedule)
     assert isinstance(kernel, CKernel)

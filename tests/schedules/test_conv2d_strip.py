@@ -69,15 +69,15 @@ def test_other_cores(board: str) -> None:
 
 def test_is_the_default_where_it_applies() -> None:
     site = site_of(CORNERS["rows not all used"].model())
-    assert default_schedule(site).template == TEMPLATE.name
+    assert default_schedule(site, 1 << 20).template == TEMPLATE.name
     plain = site_of(CORNERS["rows not all used"].model(), "nucleo-g0b1re")
-    assert default_schedule(plain).template == "portable"
+    assert default_schedule(plain, 1 << 20).template == "portable"
 
 
 def test_equal_tiles_are_one_function() -> None:
     case = CORNERS["rows not all used"]
     kernels = [
-        scheduled_kernel(site, default_schedule(site))
+        scheduled_kernel(site, default_schedule(site, 1 << 20))
         for site in (site_of(case.model()), site_of(replace(case, seed=1).model()))
     ]
     first, second = (kernel.units for kernel in kernels if isinstance(kernel, CKernel))

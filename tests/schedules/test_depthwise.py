@@ -174,21 +174,21 @@ def test_other_cores(board: str) -> None:
 
 
 def test_walks_along_the_longer_side() -> None:
-    tall = default_schedule(site_of(CORNERS["keyword spotting's, tall"].model()))
+    tall = default_schedule(site_of(CORNERS["keyword spotting's, tall"].model()), 1 << 20)
     assert tall.template == TEMPLATE.name and tall.knob("along") == "columns"
-    wide = default_schedule(site_of(CORNERS["48 wide: rows in rounds of three tiles"].model()))
+    wide = default_schedule(site_of(CORNERS["48 wide: rows in rounds of three tiles"].model()), 1 << 20)
     assert wide.knob("along") == "rows"
 
 
 def test_no_template_without_dsp_instructions() -> None:
     site = site_of(CORNERS["one pixel"].model(), "nucleo-g0b1re")
     assert "no DSP" in TEMPLATE.refusal(site)
-    assert default_schedule(site).template == "portable"
+    assert default_schedule(site, 1 << 20).template == "portable"
 
 
 def test_scratch_holds_four_planes() -> None:
     site = site_of(Depthwise((1, 25, 5, 64)).model())
-    kernel = scheduled_kernel(site, default_schedule(site))
+    kernel = scheduled_kernel(site, default_schedule(site, 1 << 20))
     assert isinstance(kernel, CKernel)
     (scratch,) = [argument for argument in kernel.arguments if argument.role == "scratch"]
     # A row of a plane is a column of the image: 25 and 2 of padding, filled up to a whole word.
@@ -274,7 +274,7 @@ def test_bands_bound_the_scratch() -> None:
         if schedule.template == TEMPLATE.name and schedule.knob("along") == "rows":
             kernel = scheduled_kernel(site, schedule)
             sizes[schedule.knob("bands")] = sum(argument.size_bytes for argument in kernel.arguments)
-    assert sizes[default_schedule(site).knob("bands")] <= (image + output) // 4 < sizes[1]
+    assert sizes[default_schedule(site, 1 << 20).knob("bands")] <= (image + output) // 4 < sizes[1]
     assert sizes[12] < sizes[2] / 3
 
 

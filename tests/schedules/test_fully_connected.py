@@ -141,7 +141,7 @@ def test_other_cores(board: str) -> None:
 
 def test_is_the_default_where_it_pays() -> None:
     for name in ("two outputs", "eight outputs", "an odd number of outputs"):
-        assert default_schedule(site_of(CORNERS[name].model())).template == TEMPLATE.name
+        assert default_schedule(site_of(CORNERS[name].model()), 1 << 20).template == TEMPLATE.name
 
 
 def with_operator(case: Layer, **changes: object) -> Model:

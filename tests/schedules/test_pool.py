@@ -119,7 +119,7 @@ def test_other_cores(board: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", ["the whole image", "keyword spotting's", "padding"])
 def test_is_the_default(kind: Literal["average", "max"], name: str) -> None:
-    assert default_schedule(site_of(CORNERS[name].model(kind))).template == TEMPLATE.name
+    assert default_schedule(site_of(CORNERS[name].model(kind)), 1 << 20).template == TEMPLATE.name
 
 
 def test_refusals_say_why() -> None:

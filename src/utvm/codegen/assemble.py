@@ -73,8 +73,7 @@ def assemble(
         Site(operator, model.input_tensors(operator), model.output_tensors(operator), target.core)
         for operator in lifetimes.calls
     ]
-    fast_bytes = target.regions[0].capacity_bytes if target.regions else 0
-    scheduled = schedule_calls(sites, schedules or {}, lifetimes.items, fast_bytes)
+    scheduled = schedule_calls(sites, schedules or {}, lifetimes.items, target.regions)
     scratch = [
         Item(_scratch_name(index, argument.parameter), argument.size_bytes, index, index)
         for index, (_, kernel) in enumerate(scheduled)

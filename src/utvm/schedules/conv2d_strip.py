@@ -46,6 +46,7 @@ class Conv2DStrip(Template):
     """Conv2D without groups or dilation along rows, weights known, gemmlowp's rounding."""
 
     name = "conv2d_strip"
+    memory_knobs = ("rows",)
 
     def refusal(self, site: Site) -> str:
         """See Template."""
@@ -67,8 +68,15 @@ class Conv2DStrip(Template):
             "stacked": _stacking_choices(site, geometry),
         }
 
+    def conflict(self, site: Site, schedule: Schedule) -> str:
+        """See Template: stacked tiles may put pixels beyond a load's reach."""
+        layout, rounding = _layout(site, schedule), conv_channels(site).rounding
+        sizes = layout.tiles(int(schedule.knob("pixels")))
+        reasons = (layout.tile(size, rounding).refusal() for size in sizes)
+        return next((f"knobs pixels and stacked: {reason}" for reason in reasons if reason), "")
+
     def scratch_bytes(self, site: Site, schedule: Schedule) -> int:
-        """Memory that the kernel needs besides its tensors."""
+        """See Template."""
         return _layout(site, schedule).size_bytes()
 
     def estimated_cycles(self, site: Site, schedule: Schedule) -> float:

@@ -6,7 +6,6 @@ products are summed and turned into outputs. More tiles in a group sweep the wei
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 from utvm.microkernels.conv.strips import FILL, QUAD_ORDER, widen_elements, widen_quads
@@ -48,6 +47,7 @@ class Conv2DWinograd(Template):
     """Conv2D with a 3x3 window, stride 1, even output sizes and an even number of input channels."""
 
     name = "conv2d_winograd"
+    memory_knobs = ("tiles",)
 
     def refusal(self, site: Site) -> str:
         """See Template."""
@@ -58,17 +58,12 @@ class Conv2DWinograd(Template):
         return {"tiles": _group_choices(site)}
 
     def scratch_bytes(self, site: Site, schedule: Schedule) -> int:
-        """Memory that the kernel needs besides its tensors."""
+        """See Template."""
         return _layout(site, schedule).scratch_bytes
 
     def estimated_cycles(self, site: Site, schedule: Schedule) -> float:
-        """From the units' modelled cycles and the sweeps over weights in flash.
-
-        Infinite where scratch exceeds its share of memory: it is for the user, or tuning, to spend more.
-        """
+        """From the units' modelled cycles and the sweeps over weights in flash."""
         layout, channels = _layout(site, schedule), conv_channels(site)
-        if layout.scratch_bytes > _budget_bytes(site):
-            return math.inf
         geometry, pairs = layout.geometry, len(channels.pairs)
         tiles = geometry.out_height * geometry.out_width // 4
         per_pair = product_cycles(geometry.channels, site.core) / 2

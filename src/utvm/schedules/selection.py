@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from utvm.operators.kernel import AnyKernel
 from utvm.schedules.registry import TEMPLATES, template_named
-from utvm.schedules.schedule import Schedule
+from utvm.schedules.schedule import PORTABLE, Schedule
 from utvm.schedules.template import Site, Template
 
 
@@ -18,28 +18,33 @@ def candidates(site: Site) -> Iterator[Schedule]:
             yield from _of_template(template, site)
 
 
-def template_candidates(name: str, site: Site) -> Iterator[Schedule]:
-    """Every legal schedule of one template, its best guesses first; none if it does not apply."""
-    template = template_named(name)
-    if not template.refusal(site):
-        yield from _of_template(template, site)
+def default_schedule(site: Site, scratch_limit_bytes: int) -> Schedule:
+    """The schedule with the lowest estimated cost whose scratch keeps within the limit.
+
+    Each template's memory knobs are varied, its others stay at their best guess. Failing all, the portable kernel.
+    """
+    options = [
+        (template.estimated_cycles(site, schedule), order, template, schedule)
+        for order, template in enumerate(TEMPLATES)
+        if not template.refusal(site)
+        for schedule in _guesses(template, site)
+    ]
+    for _, _, template, schedule in sorted(options, key=lambda option: option[:2]):
+        if schedule == PORTABLE or template.scratch_bytes(site, schedule) <= scratch_limit_bytes:
+            return schedule
+    return PORTABLE
 
 
-def default_schedule(site: Site) -> Schedule:
-    """The schedule with the lowest estimated cost among each applicable template's first legal one."""
-    best: tuple[float, Schedule] | None = None
-    for template in TEMPLATES:
-        if template.refusal(site):
-            continue
-        first = next(_of_template(template, site), None)
-        if first is None:
-            continue
-        cost = template.estimated_cycles(site, first)
-        if best is None or cost < best[0]:
-            best = (cost, first)
-    if best is None:
-        raise AssertionError("the portable template always applies")
-    return best[1]
+def _guesses(template: Template, site: Site) -> list[Schedule]:
+    """The first legal schedule, and those that differ from the best guess in memory knobs only."""
+    space = template.knobs(site)
+    varied = [values if name in template.memory_knobs else values[:1] for name, values in space.items()]
+    schedules = list(itertools.islice(_of_template(template, site), 1))
+    for values in itertools.product(*varied) if template.memory_knobs else ():
+        schedule = Schedule.of(template.name, dict(zip(space, values, strict=True)))
+        if schedule not in schedules and not template.conflict(site, schedule):
+            schedules.append(schedule)
+    return schedules
 
 
 def scheduled_kernel(site: Site, schedule: Schedule) -> AnyKernel:

@@ -29,6 +29,8 @@ class Template(ABC):
     """One way to compute some operators. A file in `schedules/` with one subclass, registered in `registry.py`."""
 
     name: ClassVar[str]
+    memory_knobs: ClassVar[tuple[str, ...]] = ()
+    """The knobs that scratch depends on: defaults vary them, and keep the best guess of the others."""
 
     @abstractmethod
     def refusal(self, site: Site) -> str:
@@ -47,6 +49,11 @@ class Template(ABC):
     @abstractmethod
     def estimated_cycles(self, site: Site, schedule: Schedule) -> float:
         """A rough cost by which defaults are chosen without measuring; comparable between templates."""
+
+    def scratch_bytes(self, site: Site, schedule: Schedule) -> int:
+        """Memory that the kernel needs besides its tensors. Overridden where that is cheaper than to build it."""
+        arguments = self.kernel(site, schedule).arguments
+        return sum(argument.size_bytes for argument in arguments if argument.role == "scratch")
 
     @abstractmethod
     def kernel(self, site: Site, schedule: Schedule) -> AnyKernel:
