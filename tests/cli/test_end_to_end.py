@@ -84,7 +84,7 @@ def test_an_interruption(tmp_path: Path) -> None:
     )  # fmt: skip
     assert process.stderr is not None
     for line in process.stderr:
-        if "Running on the virtual" in line:
+        if "Running on" in line:
             break
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=60)
