@@ -93,8 +93,11 @@ class Conv2DStrip(Template):
             times * (count * tile_cycles(layout.tile(size, found.rounding), site.core) + _CALL_CYCLES)
             for size, count, times in calls
         )
-        share = geometry.out_height / (groups * layout.rows) if not geometry.flat else 1
-        elements = layout.strip_rows * (layout.pixels if geometry.flat else geometry.image_columns) * geometry.channels
+        # The last group may be a small one.
+        covered = layout.pixels if geometry.flat else layout.rows
+        share = (geometry.out_width if geometry.flat else geometry.out_height) / (groups * covered)
+        columns = share * layout.pixels if geometry.flat else geometry.image_columns
+        elements = layout.strip_rows * columns * geometry.channels
         widening = elements * (_QUAD_ELEMENT_CYCLES if layout.in_quads else _ELEMENT_CYCLES * layout.copies)
         sweeps = sweep_cycles(4 * pairs * geometry.window[0] * layout.row_words, site.core)
         return geometry.batch * groups * (share * pairs * per_group + widening + sweeps)
