@@ -24,6 +24,8 @@ def count(value: int | None) -> str:
 
 def kibibytes(size_bytes: int) -> str:
     """A size of memory chips."""
+    if size_bytes >= 10 << 20:
+        return f"{size_bytes / (1 << 20):,.4g} MiB"
     return f"{size_bytes / 1024:,.4g} KiB"
 
 
