@@ -73,13 +73,14 @@ def test_initialised_variables_keep_their_values_between_runs(session: Session, 
 
 
 def test_cycles_grow_with_the_work_and_repetitions(session: Session, code: Module) -> None:
-    if session.board.name == "host":
-        pytest.skip("the host's clock is not reproducible")
     x = session.tensor((2000,), "int8")
     small, large = code["add"](x, x, x, 200), code["add"](x, x, x, 2000)
-    assert 8 * small.cycles < large.cycles < 12 * small.cycles
     again = code["add"](x, x, x, 200, repeat=10)
-    assert 9 * small.cycles < again.cycles < 11 * small.cycles
+    if session.board.name == "host":  # whose clock other programs disturb
+        assert 0 < small.cycles < again.cycles
+    else:
+        assert 8 * small.cycles < large.cycles < 12 * small.cycles
+        assert 9 * small.cycles < again.cycles < 11 * small.cycles
     assert session.last_cycles == again.cycles
 
 

@@ -10,12 +10,13 @@ import tempfile
 import time
 from dataclasses import dataclass
 
-from utvm.errors import TransportError, VirtualBoardError
+from utvm.errors import TransportError, TransportTimeout, VirtualBoardError
 from utvm.transports.block_profile import BlockProfile, parse_profile
 from utvm.transports.gdb import DEFAULT_TIMEOUT_S, GdbTransport
 
 START_TIMEOUT_S = 60.0  # the first start on a machine compiles the native part
 END_TIMEOUT_S = 2.0
+END_GRACE_S = 0.2
 STDERR_TAIL_CHARS = 2000
 
 
@@ -80,6 +81,14 @@ class VirtualBoardProcess:
     def is_running(self) -> bool:
         """Whether the process still runs."""
         return self._process.poll() is None
+
+    def has_ended(self) -> bool:
+        """Whether the process ends within a moment: a killed one's connections break before it is gone."""
+        try:
+            self._process.wait(END_GRACE_S)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def messages(self) -> str:
         """The end of what the process wrote to standard error."""
@@ -187,9 +196,13 @@ class VirtualBoardTransport(GdbTransport):
             raise self._explained(error) from error
 
     def _reset(self) -> None:
-        if not self.process.is_running:
-            raise TransportError(f"the virtual board has ended; open a new one. It said:\n{self.process.messages()}")
-        super()._reset()
+        try:
+            super()._reset()
+        except TransportError as error:
+            if not self.process.has_ended():
+                raise
+            said = self.process.messages()
+            raise TransportError(f"the virtual board has ended; open a new one. It said:\n{said}") from error
 
     def _close(self) -> None:
         super()._close()
@@ -197,6 +210,6 @@ class VirtualBoardTransport(GdbTransport):
 
     def _explained(self, error: TransportError) -> TransportError:
         """The same error, with what the process said if it has ended."""
-        if self.process.is_running or not self.process.messages():
+        if isinstance(error, TransportTimeout) or not self.process.has_ended() or not self.process.messages():
             return error
         return type(error)(f"{error}. The virtual board has ended and said:\n{self.process.messages()}")
