@@ -32,6 +32,7 @@ ROOMS = [
     "toolchain",
     "transports",
     "session",
+    "tuning",
     "export",
     "report",
     "cli",

@@ -12,7 +12,19 @@ from utvm.cli.boundary import guarded
 from utvm.cli.options import debug_option
 from utvm.cli.services import Services
 
-COMMANDS = ("demo", "compile", "run", "profile", "evaluate", "export", "flash", "boards", "doctor", "virtual-board")
+COMMANDS = (
+    "demo",
+    "compile",
+    "run",
+    "profile",
+    "tune",
+    "evaluate",
+    "export",
+    "flash",
+    "boards",
+    "doctor",
+    "virtual-board",
+)
 """In the order of the help; `virtual-board` is commands/virtual_board.py."""
 
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}

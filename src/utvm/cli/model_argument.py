@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,9 +11,10 @@ from utvm.errors import UsageError
 
 if TYPE_CHECKING:
     from utvm.boards import Board
-    from utvm.cli.services import Stage
+    from utvm.cli.services import Stage, ToolchainChoice
     from utvm.codegen.program import Program
     from utvm.model import Model
+    from utvm.schedules import Schedule
 
 
 @dataclass(frozen=True)
@@ -24,13 +26,24 @@ class LoadedProgram:
     model: Model | None
 
 
-def load_or_compile(path: Path, board_name: str | None, stage: Stage, kernels: str = "fast") -> LoadedProgram:
+def load_or_compile(
+    path: Path,
+    board_name: str | None,
+    stage: Stage,
+    kernels: str = "fast",
+    records: Sequence[Path] = (),
+    toolchain: ToolchainChoice = "auto",
+) -> LoadedProgram:
     """Compile a model file for the board with "fast" or "portable" kernels, or load a saved program as it is.
 
-    Raises UsageError when there is no board, or another than the one a saved program is for.
+    `records` are files of tuning records for fast kernels; those of another compiler than `toolchain` are stale.
+    Raises UsageError when there is no board, or another than the one a saved program is for, or records that nothing
+    is compiled with.
     """
     from utvm.boards import load_board
 
+    if records and (path.is_dir() or kernels == "portable"):
+        raise UsageError("--schedules is for compiling a model file with fast kernels; leave it out")
     if path.is_dir():
         from utvm.codegen.program_io import load_program
 
@@ -48,8 +61,31 @@ def load_or_compile(path: Path, board_name: str | None, stage: Stage, kernels: s
 
     model = load_model(path)
     stage(f"Compiling {path.name} for {board.name}")
-    program = compile_portable(model, board) if kernels == "portable" else compile_model(model, board)
-    return LoadedProgram(program, board, model)
+    if kernels == "portable":
+        return LoadedProgram(compile_portable(model, board), board, model)
+    schedules = recorded_schedules(records, model, board, toolchain) if records else {}
+    return LoadedProgram(compile_model(model, board, schedules), board, model)
+
+
+def recorded_schedules(
+    records: Sequence[Path], model: Model, board: Board, toolchain: ToolchainChoice
+) -> dict[str, Schedule]:
+    """The best schedules that files of tuning records have for the model; what is not used is said."""
+    from utvm.cli.output import note
+    from utvm.errors import ToolchainError
+    from utvm.toolchain import find_compiler
+    from utvm.tuning.apply import apply_records
+    from utvm.tuning.records import load_records
+
+    try:
+        version = find_compiler(board, toolchain).version
+    except ToolchainError:  # compiling to C needs none
+        version = None
+    loaded = load_records(records)
+    applied = apply_records(loaded, model, board, version)
+    for remark in (*loaded.unreadable, *applied.remarks):
+        note(f"utvm: schedules: {remark}")
+    return applied.schedules
 
 
 def reference_model(loaded: LoadedProgram, reference: Path | None, stage: Stage) -> Model:

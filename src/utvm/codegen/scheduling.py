@@ -18,13 +18,21 @@ def schedule_calls(
 ) -> list[tuple[Schedule, AnyKernel]]:
     """The schedule and kernel of each call, in order. `chosen` names schedules by operator; the others get their
     default, whose scratch fits beside what is alive during the call."""
-    arena_bytes = _arena_bytes(items, regions)
     scheduled = []
-    for call, site in enumerate(sites):
-        alive = sum(item.aligned_bytes for item in items if item.first <= call <= item.last)
-        schedule = chosen.get(site.operator.name) or default_schedule(site, arena_bytes - alive)
+    for site, limit in zip(sites, scratch_limits(len(sites), items, regions), strict=True):
+        schedule = chosen.get(site.operator.name) or default_schedule(site, limit)
         scheduled.append((schedule, scheduled_kernel(site, schedule)))
     return scheduled
+
+
+def scratch_limits(
+    calls: int, items: Sequence[Item], regions: Sequence[ArenaRegion], most_bytes: int | None = None
+) -> list[int]:
+    """Bytes of scratch that each call may have beside what is alive during it, in an arena of `most_bytes` at most."""
+    arena_bytes = _arena_bytes(items, regions)
+    arena_bytes = arena_bytes if most_bytes is None else min(arena_bytes, most_bytes)
+    alive = [sum(item.aligned_bytes for item in items if item.first <= call <= item.last) for call in range(calls)]
+    return [arena_bytes - taken for taken in alive]
 
 
 def scratch_bytes(kernel: AnyKernel) -> int:

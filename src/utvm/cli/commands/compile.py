@@ -12,6 +12,7 @@ from utvm.cli.options import (
     json_option,
     kernels_option,
     model_argument,
+    schedules_option,
     toolchain_option,
     verbose_option,
 )
@@ -26,6 +27,7 @@ from utvm.cli.services import Services, ToolchainChoice
 @click.option("--no-run", is_flag=True, help="Leave out the run on the virtual board, and with it cycles and stack.")
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Also write the report as a web page.")
 @kernels_option
+@schedules_option
 @toolchain_option
 @verbose_option
 @json_option
@@ -40,6 +42,7 @@ def command(
     no_run: bool,
     html: Path | None,
     kernels: str,
+    schedules: tuple[Path, ...],
     toolchain: ToolchainChoice,
     verbose: bool,
     as_json: bool,
@@ -58,7 +61,7 @@ def command(
     from utvm.report.text.compile import compile_text
 
     with open_progress(verbose) as progress:
-        loaded = load_or_compile(model, board, progress.stage, kernels)
+        loaded = load_or_compile(model, board, progress.stage, kernels, schedules, toolchain)
         program, target = loaded.program, loaded.board
         built, run = None, None
         if not no_build and not no_run and target.hosted.comms == "virtual":

@@ -15,6 +15,7 @@ from utvm.cli.options import (
     memory_option,
     mode_option,
     model_argument,
+    schedules_option,
     timing_option,
     toolchain_option,
     verbose_option,
@@ -51,6 +52,7 @@ _EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @timing_option
 @memory_option
 @kernels_option
+@schedules_option
 @toolchain_option
 @verbose_option
 @json_option
@@ -71,6 +73,7 @@ def command(
     timing: str | None,
     memory: str,
     kernels: str,
+    schedules: tuple[Path, ...],
     toolchain: ToolchainChoice,
     verbose: bool,
     as_json: bool,
@@ -92,7 +95,7 @@ def command(
     from utvm.report.text.profile import profile_text
 
     with open_progress(verbose) as progress:
-        loaded = load_or_compile(model, board, progress.stage, kernels)
+        loaded = load_or_compile(model, board, progress.stage, kernels, schedules, toolchain)
         inputs = read_inputs(loaded.program, files, None, seed)
         if len(inputs.runs) != 1:
             raise UsageError(f"profile takes one input, not {len(inputs.runs)}")

@@ -15,6 +15,7 @@ from utvm.cli.options import (
     memory_option,
     mode_option,
     model_argument,
+    schedules_option,
     timing_option,
     toolchain_option,
     verbose_option,
@@ -55,6 +56,7 @@ _EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @timing_option
 @memory_option
 @kernels_option
+@schedules_option
 @toolchain_option
 @verbose_option
 @json_option
@@ -76,6 +78,7 @@ def command(
     timing: str | None,
     memory: str,
     kernels: str,
+    schedules: tuple[Path, ...],
     toolchain: ToolchainChoice,
     verbose: bool,
     as_json: bool,
@@ -95,7 +98,7 @@ def command(
     from utvm.report.text.run import run_text
 
     with open_progress(verbose) as progress:
-        loaded = load_or_compile(model, board, progress.stage, kernels)
+        loaded = load_or_compile(model, board, progress.stage, kernels, schedules, toolchain)
         if output is not None:
             check_output_path(output, loaded.program.outputs)
         inputs = read_inputs(loaded.program, files, random_runs, seed)

@@ -1,0 +1,122 @@
+"""`utvm tune`: find the fastest schedule of every operator by measuring."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from utvm.cli.boundary import EXIT_DONE
+from utvm.cli.options import (
+    board_option,
+    debug_option,
+    json_option,
+    mode_option,
+    model_argument,
+    timing_option,
+    toolchain_option,
+    via_option,
+)
+from utvm.cli.services import Services, ToolchainChoice
+
+
+@click.command("tune", short_help="Search the fastest schedule of every operator by measuring.")
+@model_argument
+@board_option
+@click.option(
+    "-s", "--schedules", "file", type=click.Path(dir_okay=False, path_type=Path), required=True, metavar="FILE.jsonl",
+    help="Records are appended here; what it holds already is not measured again.",
+)  # fmt: skip
+@click.option(
+    "-n", "--trials", type=click.IntRange(min=1), default=64, show_default=True, help="Most schedules per operator."
+)
+@click.option(
+    "--time-limit", "time_limit_s", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
+    help="Measure nothing more after so many seconds.",
+)  # fmt: skip
+@click.option(
+    "-j", "--jobs", type=click.IntRange(min=1), help="Boards side by side. Default: two where boards are virtual."
+)
+@click.option(
+    "--max-ram", "max_ram_bytes", type=click.IntRange(min=0), metavar="BYTES",
+    help="Largest arena that schedules may need. Default: as compilation limits it.",
+)  # fmt: skip
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the search and the inputs.")
+@click.option(
+    "--timeout", "timeout_s", type=click.FloatRange(min=0, min_open=True), default=30.0, show_default=True,
+    help="Longest time for one run, in seconds.",
+)  # fmt: skip
+@via_option
+@mode_option
+@timing_option
+@click.option(
+    "--memory", type=click.Choice(("zero-wait", "board")),
+    help="Whether a virtual board counts its caches and wait states. Default: board on virtual boards.",
+)  # fmt: skip
+@toolchain_option
+@json_option
+@debug_option
+@click.pass_obj
+def command(
+    services: Services,
+    model: Path,
+    board: str | None,
+    file: Path,
+    trials: int,
+    time_limit_s: float | None,
+    jobs: int | None,
+    max_ram_bytes: int | None,
+    seed: int,
+    timeout_s: float,
+    via: str | None,
+    mode: str | None,
+    timing: str | None,
+    memory: str | None,
+    toolchain: ToolchainChoice,
+    as_json: bool,
+) -> int:
+    """Measure schedules of every distinct operator of MODEL, a .tflite file, and record them in FILE.jsonl.
+
+    An answer that differs from the reference does not count. Stop when you like: the same command goes on where it
+    ended. `compile`, `run` and `profile` take the records with --schedules.
+    """
+    from utvm.boards import load_board
+    from utvm.cli.output import emit_json, emit_text, note
+    from utvm.cli.tuning_way import tuning_way
+    from utvm.compiler import load_model
+    from utvm.errors import UsageError
+    from utvm.report.text.tune import task_line, tune_text
+    from utvm.report.tune import tune_json
+    from utvm.toolchain import find_compiler
+    from utvm.tuning.conditions import Conditions, utvm_version
+    from utvm.tuning.measure import Measurer
+    from utvm.tuning.records import Records, RecordWriter, load_records
+    from utvm.tuning.tasks import places_of, tasks_of
+    from utvm.tuning.tuner import Effort, tune
+
+    if board is None:
+        raise UsageError("--board is needed to tune a model; `utvm boards` lists the boards")
+    target = load_board(board)
+    way = tuning_way(services, target, via, mode, timing, memory, jobs, toolchain)
+    compiler = find_compiler(target, toolchain)
+    places = places_of(load_model(model), target, max_ram_bytes)
+    arena = places[0].arena if places else ""
+    conditions = Conditions(target.name, target.core.name, way.counting, arena, compiler.version, utvm_version())
+    known = load_records([file]) if file.exists() else Records()
+    for remark in known.unreadable:
+        note(f"utvm: {remark}")
+    with RecordWriter(file) as writer:
+        result = tune(
+            tasks_of(places),
+            Measurer(target, way.opener, timeout_s),
+            conditions,
+            writer,
+            known,
+            Effort(trials, way.jobs, time_limit_s, seed),
+            lambda task: note(f"utvm: {task_line(task)}"),
+        )
+    if as_json:
+        emit_json(tune_json(result, conditions, str(file)))
+    else:
+        emit_text(*tune_text(result, str(file)))
+    return EXIT_DONE

@@ -1,0 +1,48 @@
+"""What a tuning found, as data for JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from utvm.schedules import Schedule
+from utvm.tuning.conditions import Conditions
+from utvm.tuning.progress import TaskResult
+from utvm.tuning.tuner import TuningResult
+
+
+def tune_json(result: TuningResult, conditions: Conditions, file: str) -> dict[str, Any]:
+    """The object that `utvm tune --json` prints."""
+    return {
+        "board": conditions.board,
+        "core": conditions.core,
+        "counting": conditions.counting,
+        "toolchain": conditions.toolchain,
+        "utvm": conditions.utvm,
+        "schedules": file,
+        "measured": result.measured,
+        "seconds": round(result.seconds, 3),
+        "out_of_time": result.out_of_time,
+        "stale": result.stale,
+        "operators": [_operator(task) for task in result.tasks],
+    }
+
+
+def _operator(task: TaskResult) -> dict[str, Any]:
+    return {
+        "layer": task.layer,
+        "operator": task.operator,
+        "count": task.count,
+        "default": _schedule(task.default),
+        "default_cycles": task.default_cycles,
+        "best": None if task.best is None else _schedule(task.best),
+        "best_cycles": task.best_cycles,
+        "tried": task.tried,
+        "reused": task.reused,
+        "too_large": task.too_large,
+        "failures": task.failures,
+    }
+
+
+def _schedule(schedule: Schedule) -> Any:
+    return json.loads(schedule.to_json())

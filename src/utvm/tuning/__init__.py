@@ -1,0 +1,1 @@
+"""Tuning: search over schedules, measured through sessions, kept as records that compilation applies."""
