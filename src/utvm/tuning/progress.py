@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from utvm.schedules import Schedule, default_schedule
 from utvm.tuning.measure import Outcome
 from utvm.tuning.records import Failure
-from utvm.tuning.search import Search
+from utvm.tuning.search import Search, fits
 from utvm.tuning.tasks import Task
 
 
@@ -39,7 +39,7 @@ Listener = Callable[[TaskResult], None]
 
 @dataclass
 class TaskState:
-    """The search of one operator and what it found so far. `known` answers schedules without measuring."""
+    """The search of one operator and what it found so far. `known` was measured earlier."""
 
     task: Task
     search: Search
@@ -51,30 +51,31 @@ class TaskState:
     failures: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self.default = default_schedule(self.task.place.site, self.task.place.scratch_limit_bytes)
+        place = self.task.place
+        self.default = default_schedule(place.site, place.scratch_limit_bytes)
+        for schedule, outcome in self.known.items():
+            if fits(place, schedule):
+                self.search.learn(schedule, None if isinstance(outcome, Failure) else outcome)
+                self.reused += 1
+                self._count(schedule, outcome)
 
     def next_batch(self, size: int) -> list[Schedule]:
         """Up to `size` schedules to measure; none when the search is over."""
         batch: list[Schedule] = []
-        while len(batch) < size:
-            schedule = self.search.ask()
-            if schedule is None:
-                break
-            if schedule in self.known:
-                self.reused += 1
-                self.settle(schedule, self.known[schedule])
-            else:
-                batch.append(schedule)
+        while len(batch) < size and (schedule := self.search.ask()) is not None:
+            batch.append(schedule)
         return batch
 
     def settle(self, schedule: Schedule, outcome: Outcome) -> None:
-        """Take a schedule's outcome in."""
+        """Take the outcome of a schedule of a batch in."""
+        self.search.tell(schedule, None if isinstance(outcome, Failure) else outcome)
+        self._count(schedule, outcome)
+
+    def _count(self, schedule: Schedule, outcome: Outcome) -> None:
         self.tried += 1
         if isinstance(outcome, Failure):
             self.failures[outcome.kind] += 1
-            self.search.tell(schedule, None)
             return
-        self.search.tell(schedule, outcome)
         if schedule == self.default:
             self.default_cycles = outcome
         if self.best is None or outcome < self.best[0]:

@@ -64,7 +64,7 @@ class Record:
             cycles, failed = document["cycles"], document["failure"]
             failure = None if failed is None else Failure(failed["kind"], _text(failed, "message"))
             operator, layer = _text(document, "operator"), _text(document, "layer")
-        except (ValueError, KeyError, TypeError) as error:
+        except (ScheduleError, ValueError, KeyError, TypeError) as error:
             raise ScheduleError(f"not a tuning record ({type(error).__name__}: {error}): {text[:80]!r}") from error
         measured = isinstance(cycles, int) and not isinstance(cycles, bool) and cycles >= 0
         if measured == (failure is not None) or (cycles is not None and not measured):

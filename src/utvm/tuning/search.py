@@ -33,6 +33,10 @@ class Search(ABC):
     too_large: int
 
     @abstractmethod
+    def learn(self, schedule: Schedule, cycles: int | None) -> None:
+        """What a schedule took that was measured earlier (None: it failed): it counts, and is not proposed again."""
+
+    @abstractmethod
     def ask(self) -> Schedule | None:
         """The next schedule to measure; None when there are no more."""
 
@@ -44,13 +48,14 @@ class Search(ABC):
 def open_search(place: Place, trials: int, seed: int = 0) -> Search:
     """A search over at most `trials` schedules: all of them, where there are no more, else the more promising ones."""
     listed = list(itertools.islice(candidates(place.site), _MOST_LISTED))
-    fitting = [schedule for schedule in listed if _fits(place, schedule)]
+    fitting = [schedule for schedule in listed if fits(place, schedule)]
     if len(listed) < _MOST_LISTED and len(fitting) <= trials:
         return EnumeratedSearch(place, fitting, len(listed) - len(fitting))
     return OptunaSearch(place, trials, seed)
 
 
-def _fits(place: Place, schedule: Schedule) -> bool:
+def fits(place: Place, schedule: Schedule) -> bool:
+    """Whether a legal schedule keeps within the place's scratch memory; the portable kernel always does."""
     if schedule == PORTABLE:
         return True
     return template_named(schedule.template).scratch_bytes(place.site, schedule) <= place.scratch_limit_bytes
@@ -64,6 +69,12 @@ class EnumeratedSearch(Search):
         default = default_schedule(place.site, place.scratch_limit_bytes)
         costs = {schedule: _estimate(place.site, schedule) for schedule in schedules}
         self._left = deque(sorted(schedules, key=lambda schedule: (schedule != default, costs[schedule])))
+
+    def learn(self, schedule: Schedule, cycles: int | None) -> None:
+        """See Search."""
+        del cycles
+        if schedule in self._left:
+            self._left.remove(schedule)
 
     def ask(self) -> Schedule | None:
         """See Search."""
@@ -105,6 +116,24 @@ class OptunaSearch(Search):
         if default.template in self._spaces:
             self._study.enqueue_trial(self._parameters(default))
 
+    def learn(self, schedule: Schedule, cycles: int | None) -> None:
+        """See Search."""
+        from optuna.distributions import BaseDistribution, CategoricalDistribution
+        from optuna.trial import create_trial
+
+        self._left = max(self._left - 1, 0)
+        if cycles is None or schedule.template not in self._spaces:
+            self._possible[schedule] = False
+            return
+        self._values[schedule] = float(cycles)
+        space = self._spaces[schedule.template]
+        distributions: dict[str, BaseDistribution] = {
+            "template": CategoricalDistribution(list(self._spaces)),
+            **{f"{schedule.template}.{knob}": CategoricalDistribution(range(len(space[knob]))) for knob in space},
+        }
+        trial = create_trial(params=self._parameters(schedule), distributions=distributions, value=float(cycles))
+        self._study.add_trial(trial)
+
     def ask(self) -> Schedule | None:
         """See Search."""
         from optuna.trial import TrialState
@@ -137,7 +166,7 @@ class OptunaSearch(Search):
     def _is_possible(self, schedule: Schedule) -> bool:
         if schedule not in self._possible:
             legal = not schedule_refusal(self._place.site, schedule)
-            self._possible[schedule] = legal and _fits(self._place, schedule)
+            self._possible[schedule] = legal and fits(self._place, schedule)
             self.too_large += legal and not self._possible[schedule]
         return self._possible[schedule]
 
