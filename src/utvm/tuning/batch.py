@@ -80,14 +80,13 @@ class Experiment:
         return f"output{place} of {_layer(index)}"
 
 
-def batch_size(place: Place, board: Board) -> int:
-    """How many schedules fit one program whose activations stay in the first of the place's regions."""
+def batch_size(place: Place, board: Board, scratch_bytes: int) -> int:
+    """How many schedules with so much scratch fit one program, activations in the first of the place's regions."""
     site = place.site
     inputs = sum(_aligned_bytes(tensor) for tensor in set(site.inputs) if tensor.data is None)
     outputs = sum(_aligned_bytes(tensor) for tensor in site.outputs)
     constants = sum(tensor.size_bytes for tensor in site.inputs if tensor.data is not None)
-    scratch = max(place.scratch_limit_bytes, 0)
-    arena = (place.regions[0].capacity_bytes - inputs - scratch) // max(outputs, 1)
+    arena = (place.regions[0].capacity_bytes - inputs - scratch_bytes) // max(outputs, 1)
     # Packed weights may take twice the room of the operator's own, and code takes some.
     flash = board.region(board.placement.constants).size_bytes // (4 * max(constants, 1))
     return max(min(_MOST_IN_A_BATCH, arena, flash), 1)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from utvm.schedules import Schedule, default_schedule
 from utvm.tuning.measure import Outcome
 from utvm.tuning.records import Failure
-from utvm.tuning.search import Search, fits
+from utvm.tuning.search import Search, fits, scratch_bytes
 from utvm.tuning.tasks import Task
 
 
@@ -49,6 +49,7 @@ class TaskState:
     tried: int = 0
     reused: int = 0
     failures: Counter[str] = field(default_factory=Counter)
+    _held: Schedule | None = None
 
     def __post_init__(self) -> None:
         place = self.task.place
@@ -59,10 +60,16 @@ class TaskState:
                 self.reused += 1
                 self._count(schedule, outcome)
 
-    def next_batch(self, size: int) -> list[Schedule]:
-        """Up to `size` schedules to measure; none when the search is over."""
+    def next_batch(self, size: Callable[[int], int]) -> list[Schedule]:
+        """Schedules to measure together, as many as `size` allows for their scratch; none when the search is over."""
         batch: list[Schedule] = []
-        while len(batch) < size and (schedule := self.search.ask()) is not None:
+        largest = 0
+        while (schedule := self._held or self.search.ask()) is not None:
+            self._held = None
+            largest = max(largest, scratch_bytes(self.task.place, schedule))
+            if batch and len(batch) >= size(largest):
+                self._held = schedule  # for the next batch
+                break
             batch.append(schedule)
         return batch
 

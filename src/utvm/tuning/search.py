@@ -56,9 +56,14 @@ def open_search(place: Place, trials: int, seed: int = 0) -> Search:
 
 def fits(place: Place, schedule: Schedule) -> bool:
     """Whether a legal schedule keeps within the place's scratch memory; the portable kernel always does."""
+    return schedule == PORTABLE or scratch_bytes(place, schedule) <= place.scratch_limit_bytes
+
+
+def scratch_bytes(place: Place, schedule: Schedule) -> int:
+    """What a legal schedule needs besides its tensors; of the portable kernel, which has to do, nothing is counted."""
     if schedule == PORTABLE:
-        return True
-    return template_named(schedule.template).scratch_bytes(place.site, schedule) <= place.scratch_limit_bytes
+        return 0  # its kernel is TVM's to build, which is for one thread at a time
+    return template_named(schedule.template).scratch_bytes(place.site, schedule)
 
 
 class EnumeratedSearch(Search):

@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 
 from utvm.schedules import Schedule
 from utvm.tuning.batch import Experiment, batch_size
@@ -76,7 +77,7 @@ def tune(
                 waiting.clear()
             while waiting and len(flights) < effort.jobs:
                 state = waiting.popleft()
-                batch = state.next_batch(batch_size(state.task.place, measurer.board))
+                batch = state.next_batch(partial(batch_size, state.task.place, measurer.board))
                 if batch:
                     waiting.append(state)
                     future = pool.submit(measurer.measure, experiments[id(state)], batch)
