@@ -1,6 +1,6 @@
 """How long compiling takes, without the C compiler and after imports, and how long `utvm --help` takes.
 
-    python benchmarks/compile_time.py [--models DIR] [--board stm32f746-disco]
+python benchmarks/compile_time.py [--models DIR] [--board stm32f746-disco]
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ print(imported - begin, time.perf_counter() - imported)
 def median_of_runs(command: list[str], runs: int = 5) -> list[float]:
     """Medians of the numbers a command prints, over several processes."""
     outputs = [subprocess.run(command, check=True, capture_output=True, text=True).stdout for _ in range(runs)]
-    return [statistics.median(column) for column in zip(*([float(x) for x in out.split()] for out in outputs), strict=True)]
+    rows = [[float(text) for text in output.split()] for output in outputs]
+    return [statistics.median(column) for column in zip(*rows, strict=True)]
 
 
 def help_seconds(runs: int = 7) -> float:
