@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -14,7 +14,8 @@ from unicorn.unicorn_py3.unicorn import uclib
 
 from utvm.boards import Core
 from utvm.errors import BoardError, VirtualBoardError
-from utvm.virtual_board.memory import Memory
+from utvm.virtual_board.memory import PAGE_BYTES, HostRegion, Memory
+from utvm.virtual_board.mpu import Denied
 from utvm.virtual_board.native import load_native
 
 CPU_MODELS = {
@@ -44,6 +45,7 @@ class Stop(IntEnum):
     WATCH = 8
     UNDEFINED = 9
     ERROR = 10
+    PAGE = 11
 
 
 class Trap(IntEnum):
@@ -83,6 +85,17 @@ class CoreHead(ctypes.Structure):
     )
 
 
+class DeniedRange(ctypes.Structure):
+    """struct vb_denied."""
+
+    _fields_ = (
+        ("first_addr", ctypes.c_uint32),
+        ("last_addr", ctypes.c_uint32),
+        ("access", ctypes.c_uint32),
+        ("hook", ctypes.c_size_t),
+    )
+
+
 _API = (
     "uc_hook_add", "uc_hook_del", "uc_emu_start", "uc_emu_stop", "uc_reg_read", "uc_context_alloc", "uc_context_save",
     "uc_context_restore", "uc_context_free", "uc_mmio_map", "uc_mem_protect", "uc_ctl",
@@ -116,15 +129,15 @@ class Engine:
         if not self._core:
             raise VirtualBoardError("Unicorn refused its hooks; reinstall the `unicorn` package")
         self._trap_kinds = 0
+        self._regions = memory.regions
+        self._denied: Sequence[Denied] = ()
+        self._hooked: set[Denied] = set()  # those in pages of which another part is in use
         self._head = CoreHead.from_address(self._core)
         # Unicorn gives blocks mapped in any other order the same internal addresses, and then takes every store into
         # one for a change of code in another.
         for item in sorted(memory.regions, key=lambda item: -item.region.size_bytes):
-            permissions = uc_const.UC_PROT_READ
-            permissions |= uc_const.UC_PROT_WRITE if item.region.kind == "ram" else 0
-            permissions |= uc_const.UC_PROT_EXEC if item.region.executable else 0
             region = item.region
-            self._uc.mem_map_ptr(region.base_addr, region.size_bytes, permissions, item.host_addr)
+            self._uc.mem_map_ptr(region.base_addr, region.size_bytes, _permissions(item), item.host_addr)
             self._native.vb_add_region(self._core, region.base_addr, region.size_bytes, item.host_addr)
         self._native.vb_map_peripherals(self._core, PERIPHERAL_BUS_ADDR, PERIPHERAL_BUS_BYTES)
 
@@ -146,9 +159,12 @@ class Engine:
 
     def run(self, *, step: bool = False) -> EngineStop:
         """Execute from the current PC until something happens; with `step`, at most one instruction."""
-        thumb = (self.read("xpsr") >> 24) & 1
-        reason = Stop(self._native.vb_run(self._core, self.read("pc") | thumb, int(step)))
-        head = self._head
+        head, reason = self._head, Stop.PAGE
+        while reason is Stop.PAGE:
+            thumb = (self.read("xpsr") >> 24) & 1
+            reason = Stop(self._native.vb_run(self._core, self.read("pc") | thumb, int(step)))
+            if reason is Stop.PAGE:
+                self._share_page(head.fault_addr)
         if reason is Stop.REQUESTED:
             head.stop_wanted = 0
         return EngineStop(reason, head.detail, head.fault_type, head.fault_addr, head.fault_size_bytes)
@@ -194,6 +210,41 @@ class Engine:
         if kinds != self._trap_kinds:
             self._trap_kinds = kinds
             self._native.vb_set_traps(self._core, kinds)
+
+    def set_denied(self, denied: Sequence[Denied]) -> None:
+        """Stop with Stop.MEMORY at data accesses to these ranges; only while the core is stopped."""
+        if denied == self._denied:
+            return
+        self._protect_pages(self._denied, denied)
+        self._denied, self._hooked = denied, set()
+        entries = [DeniedRange(span.first, span.end - 1, span.reads | span.writes << 1, 0) for span in denied]
+        table = (DeniedRange * len(denied))(*entries)
+        self._native.vb_set_denied(self._core, table, len(denied))
+
+    def _share_page(self, addr: int) -> None:
+        """Check by hooks from now on what is forbidden in a page of which another part is in use."""
+        first = addr & -PAGE_BYTES
+        for index, span in enumerate(self._denied):
+            if span not in self._hooked and span.first < first + PAGE_BYTES and span.end > first:
+                self._hooked.add(span)
+                self._native.vb_hook_denied(self._core, index)
+        self._protect_pages(self._denied, [span for span in self._denied if span not in self._hooked])
+
+    def _protect_pages(self, before: Iterable[Denied], after: Iterable[Denied]) -> None:
+        for item in self._regions:
+            for span in before:
+                self._protect(item, span, _permissions(item))
+            for span in sorted(after, key=lambda span: span.reads):  # of ranges in one page the strictest comes last
+                kept = 0 if span.reads else uc_const.UC_PROT_READ | uc_const.UC_PROT_EXEC
+                self._protect(item, span, _permissions(item) & kept)
+
+    def _protect(self, item: HostRegion, span: Denied, permissions: int) -> None:
+        """Set the permissions of the pages of a memory that a range touches."""
+        region = item.region
+        first = max(span.first & -PAGE_BYTES, region.base_addr)
+        end = min(span.end + PAGE_BYTES - 1 & -PAGE_BYTES, region.base_addr + region.size_bytes)
+        if first < end:
+            self._uc.mem_protect(first, end - first, permissions)
 
     def set_exits(self, addresses: set[int], fresh: Iterable[int]) -> None:
         """Stop before the instructions at these addresses; `fresh` are those not among the last call's."""
@@ -253,6 +304,12 @@ REGISTERS = {
 }
 
 
+def _permissions(item: HostRegion) -> int:
+    permissions: int = uc_const.UC_PROT_READ
+    permissions |= uc_const.UC_PROT_WRITE if item.region.kind == "ram" else 0
+    return permissions | (uc_const.UC_PROT_EXEC if item.region.executable else 0)
+
+
 def _declare(native: ctypes.CDLL) -> ctypes.CDLL:
     u32, pointer, integer = ctypes.c_uint32, ctypes.c_void_p, ctypes.c_int
     signatures: dict[str, tuple[object, tuple[object, ...]]] = {
@@ -268,6 +325,8 @@ def _declare(native: ctypes.CDLL) -> ctypes.CDLL:
         "vb_set_traps": (None, (pointer, u32)),
         "vb_add_watchpoint": (integer, (pointer, u32, u32, u32, integer, integer)),
         "vb_remove_watchpoint": (integer, (pointer, u32)),
+        "vb_set_denied": (integer, (pointer, pointer, u32)),
+        "vb_hook_denied": (integer, (pointer, u32)),
     }
     for name, (result, arguments) in signatures.items():
         function = getattr(native, name)

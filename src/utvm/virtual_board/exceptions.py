@@ -76,6 +76,11 @@ class ExceptionModel:
             priority = min(priority, -1)
         return priority
 
+    @property
+    def in_fault_handler(self) -> bool:
+        """Whether a HardFault or NMI handler runs, where the memory protection unit may be off."""
+        return any(number <= HARD_FAULT for number in self.active)
+
     def next_pending(self) -> int | None:
         """The most urgent pending exception, if it may interrupt what runs now."""
         number = self.most_urgent()

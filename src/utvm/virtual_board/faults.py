@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from unicorn import unicorn_const as uc_const
 
 from utvm.virtual_board.engine import EngineStop, Stop, Trap
 from utvm.virtual_board.exceptions import BUS_FAULT, MEM_MANAGE, USAGE_FAULT
+from utvm.virtual_board.mpu import Denied
 from utvm.virtual_board.target import StopKind
 
 # CFSR
-IACCVIOL = 1 << 0
+IACCVIOL, DACCVIOL, MMARVALID = 1 << 0, 1 << 1, 1 << 7
 IBUSERR, PRECISERR, BFARVALID = 1 << 8, 1 << 9, 1 << 15
 UNDEFINSTR, INVSTATE, INVPC, NOCP, STKOF, UNALIGNED, DIVBYZERO = (
     1 << 16,
@@ -34,7 +36,7 @@ EXCP_NOCP, EXCP_INVSTATE, EXCP_STKOF, EXCP_UNALIGNED = 17, 18, 19, 22
 
 @dataclass(frozen=True)
 class Fault:
-    """An exception number with its CFSR bits, the vector catch bit that halts at it, and BFAR if that is valid."""
+    """An exception number, its CFSR bits, the vector catch bit that halts at it, and the address for MMFAR or BFAR."""
 
     number: int
     status: int
@@ -68,10 +70,10 @@ _FETCHES = (uc_const.UC_MEM_FETCH_UNMAPPED, uc_const.UC_MEM_FETCH_PROT)
 _WRITES = (uc_const.UC_MEM_WRITE_UNMAPPED, uc_const.UC_MEM_WRITE_PROT)
 
 
-def fault_of(stop: EngineStop, *, in_thumb_state: bool) -> Fault | None:
-    """The fault behind a stop; None if the stop is no fault."""
+def fault_of(stop: EngineStop, denied: Sequence[Denied], *, in_thumb_state: bool) -> Fault | None:
+    """The fault behind a stop; None if the stop is no fault. `denied` is what the MPU forbids."""
     if stop.reason is Stop.MEMORY:
-        return _access_fault(stop)
+        return _access_fault(stop, denied)
     if stop.reason is Stop.UNDEFINED:
         return _UNDEFINED if in_thumb_state else _NO_THUMB
     if stop.reason is Stop.TRAP:
@@ -81,11 +83,15 @@ def fault_of(stop: EngineStop, *, in_thumb_state: bool) -> Fault | None:
     return None
 
 
-def _access_fault(stop: EngineStop) -> Fault:
+def _access_fault(stop: EngineStop, denied: Sequence[Denied]) -> Fault:
     if stop.access == uc_const.UC_MEM_FETCH_PROT:
         return _EXECUTE_NEVER
     if stop.access in _FETCHES:
         return Fault(BUS_FAULT, IBUSERR, VC_BUSERR, StopKind.BUS_FAULT, f"instruction fetch from {stop.addr:#010x}")
-    verb = "write to" if stop.access in _WRITES else "read from"
+    is_write = stop.access in _WRITES
+    verb = "write to" if is_write else "read from"
     text = f"{verb} {stop.addr:#010x} ({stop.size_bytes} bytes)"
+    if any(span.forbids(stop.addr, stop.size_bytes, is_write=is_write) for span in denied):
+        text += ", which the MPU forbids"
+        return Fault(MEM_MANAGE, DACCVIOL | MMARVALID, VC_MMERR, StopKind.BUS_FAULT, text, stop.addr)
     return Fault(BUS_FAULT, PRECISERR | BFARVALID, VC_BUSERR, StopKind.BUS_FAULT, text, stop.addr)

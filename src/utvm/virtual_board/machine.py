@@ -17,6 +17,7 @@ from utvm.virtual_board.engine import PERIPHERAL_BUS_ADDR, PERIPHERAL_BUS_BYTES,
 from utvm.virtual_board.exceptions import BUS_FAULT, CFSR_UNSTKERR, HARD_FAULT, SVCALL, SYSTICK, ExceptionModel, Lockup
 from utvm.virtual_board.faults import Fault, fault_of
 from utvm.virtual_board.memory import Memory, MemoryFault
+from utvm.virtual_board.mpu import Denied
 from utvm.virtual_board.peripherals import chip_of
 from utvm.virtual_board.profile import Profiler
 from utvm.virtual_board.semihosting import BKPT_SEMIHOSTING, Semihosting, SemihostingExit
@@ -64,6 +65,7 @@ class Machine:
         self._state.exceptions = self.exceptions
         self._stops = Stops(self.engine)
         self._systick_due: int | None = None
+        self._denied: Sequence[Denied] = ()
         self._woken = threading.Event()
         self.reset()
 
@@ -208,6 +210,7 @@ class Machine:
         pc = self.engine.read("pc")
         self.engine.set_deadline(None)
         self.engine.set_pending(False)
+        self._protect_memory()
         self._stops.at_end_of_step(pc, pc + self._instruction_bytes(pc))
         self.engine.ignore_watchpoints(True)
         try:
@@ -256,6 +259,7 @@ class Machine:
         """Take what can be taken now, and decide when to look again."""
         self._note_systick()
         self.exceptions.take_pending()
+        self._protect_memory()
         self._systick_due = self.control.systick.next_wrap(self.engine.cycles)
         deadline = self._systick_due
         waiting = bool(self.exceptions.waiting)
@@ -265,6 +269,10 @@ class Machine:
         self.engine.set_deadline(deadline)
         masked = self.engine.read("primask") | self.engine.read("faultmask")
         self.engine.set_pending(waiting and bool(masked & 1))
+
+    def _protect_memory(self) -> None:
+        self._denied = self.control.mpu.denied(in_fault_handler=self.exceptions.in_fault_handler)
+        self.engine.set_denied(self._denied)
 
     def _note_systick(self) -> None:
         if self._systick_due is not None and self.engine.cycles >= self._systick_due:
@@ -290,7 +298,7 @@ class Machine:
             faults.EXCP_EXCEPTION_EXIT,
         ):
             return self._handle_exception(stop.detail)
-        fault = fault_of(stop, in_thumb_state=bool(self.engine.read("xpsr") & THUMB))
+        fault = fault_of(stop, self._denied, in_thumb_state=bool(self.engine.read("xpsr") & THUMB))
         if fault is None:
             return self._lock_up(f"the emulator gave up at {self.engine.read('pc'):#010x}: error {stop.detail}")
         return self._take_fault(fault)
@@ -329,11 +337,12 @@ class Machine:
 
     def _take_fault(self, fault: Fault) -> StopEvent | None:
         registers, pc = self.control.registers, self.engine.read("pc")
-        is_peripheral = fault.addr is not None and 0x4000_0000 <= fault.addr < 0x6000_0000
+        is_bus_fault = fault.number == BUS_FAULT
+        is_peripheral = is_bus_fault and fault.addr is not None and 0x4000_0000 <= fault.addr < 0x6000_0000
         if self.control.is_mainline:
             registers[scs.CFSR] |= fault.status
             if fault.addr is not None:
-                registers[scs.BFAR] = fault.addr
+                registers[scs.BFAR if is_bus_fault else scs.MMFAR] = fault.addr
         text = f"{fault.text} at pc {pc:#010x}"
         text += f": no peripheral of the {self.board.chip} is modelled there" if is_peripheral else ""
         try:

@@ -54,6 +54,7 @@ UNITS = (
     "core.c",
     "counter.c",
     "decode.c",
+    "protection.c",
     "run.c",
     "traps.c",
     "jtag_dap.c",

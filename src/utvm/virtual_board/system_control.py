@@ -11,6 +11,7 @@ from typing import Protocol
 
 from utvm.boards import Core
 from utvm.virtual_board import nvic
+from utvm.virtual_board.mpu import Mpu
 from utvm.virtual_board.nvic import Nvic
 from utvm.virtual_board.systick import SysTick
 
@@ -100,6 +101,7 @@ class SystemControl:
         """A system reset; what belongs to the debugger stays."""
         self.systick = SysTick()
         self.nvic = Nvic(self._interrupts, 4 if self.is_mainline else 2, self._state)
+        self.mpu = Mpu(self._core.name)
         self._priority_group = 0
         self.registers = dict.fromkeys(_PLAIN, 0)
         self.registers |= {
@@ -186,6 +188,8 @@ class SystemControl:
     def _read_word(self, offset: int) -> int:
         if self.nvic.contains(offset):
             return self.nvic.read(offset)
+        if self.mpu.contains(offset):
+            return self.mpu.read(offset)
         computed = self._computed().get(offset)
         if computed is not None:
             return computed() & 0xFFFF_FFFF
@@ -241,6 +245,8 @@ class SystemControl:
         registers, now = self.registers, self._state.current_cycles
         if self.nvic.contains(offset):
             self.nvic.write(offset, value)
+        elif self.mpu.contains(offset):
+            self.mpu.write(offset, value)
         elif offset in (DWT_CTRL, DEMCR):
             self._write_counting(lambda: self._set_counting(offset, value))
         elif offset == DWT_CYCCNT and self._core.cycle_counter == "dwt":

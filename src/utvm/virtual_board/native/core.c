@@ -26,15 +26,26 @@ static void on_exception(uc_engine *uc, uint32_t number, void *user) {
     core->api.emu_stop(uc);
 }
 
+static bool is_denied(const vb_core *core, int type, uint64_t addr, int size_bytes) {
+    return vb_is_denied(core, (uint32_t)addr, (uint32_t)size_bytes,
+                        type == UC_MEM_WRITE_PROT ? VB_WRITE : VB_READ);
+}
+
+static bool is_protected(int type) {
+    return type == UC_MEM_WRITE_PROT || type == UC_MEM_READ_PROT || type == UC_MEM_FETCH_PROT;
+}
+
 static bool on_failed_access(uc_engine *uc, int type, uint64_t addr, int size_bytes, int64_t value,
                              void *user) {
     (void)value;
     vb_core *core = user;
     if (core->stop)
         return false;
-    if (type == UC_MEM_WRITE_PROT && core->programs_flash)
-        return true; /* only flash is protected; Unicorn carries the store out */
-    core->stop = VB_STOP_MEMORY;
+    bool allowed = is_protected(type) && !is_denied(core, type, addr, size_bytes);
+    bool shares_page = allowed && vb_protects_page(core, (uint32_t)addr);
+    if (allowed && !shares_page && type == UC_MEM_WRITE_PROT && core->programs_flash)
+        return true; /* Unicorn carries the store out */
+    core->stop = shares_page ? VB_STOP_PAGE : VB_STOP_MEMORY;
     core->fault_type = type;
     core->fault_addr = (uint32_t)addr;
     core->fault_size_bytes = (uint32_t)size_bytes;
@@ -47,7 +58,7 @@ static bool on_failed_access(uc_engine *uc, int type, uint64_t addr, int size_by
 static bool on_peripheral_access(uc_engine *uc, int type, uint64_t addr, int size_bytes, int64_t value,
                                  void *user) {
     vb_core *core = user;
-    if (type == UC_MEM_FETCH_PROT)
+    if (type == UC_MEM_FETCH_PROT || is_denied(core, type, addr, size_bytes))
         return on_failed_access(uc, type, addr, size_bytes, value, user);
     core->api.reg_read(uc, UC_ARM_REG_PC, &core->access_pc);
     return !core->stop;

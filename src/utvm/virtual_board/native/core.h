@@ -24,8 +24,10 @@ enum {
     UC_HOOK_MEM_READ = 1 << 10,
     UC_HOOK_MEM_WRITE = 1 << 11,
     UC_HOOK_EDGE_GENERATED = 1 << 15,
+    UC_MEM_WRITE = 17,
     UC_MEM_FETCH_UNMAPPED = 21,
     UC_MEM_WRITE_PROT = 22,
+    UC_MEM_READ_PROT = 23,
     UC_MEM_FETCH_PROT = 24,
     UC_ERR_INSN_INVALID = 10,
     UC_PROT_NONE = 0,
@@ -43,6 +45,8 @@ enum {
 #define VB_MAX_REGIONS 32
 #define VB_MAX_TRAPS 1024
 #define VB_MAX_WATCHPOINTS 4
+#define VB_MAX_DENIED 80 /* eight regions of eight parts, and what lies between them */
+#define VB_MAX_UNDO 32   /* stores of one instruction */
 #define VB_MAX_WINDOWS 96
 #define VB_COUNT_BUCKETS 4096u /* a power of two */
 #define VB_BLOCK_SLOTS 65536u  /* a power of two */
@@ -61,6 +65,7 @@ enum vb_stop {
     VB_STOP_WATCH = 8,     /* a watchpoint: fault_type, fault_addr, fault_size */
     VB_STOP_UNDEFINED = 9, /* undefined instruction or invalid state */
     VB_STOP_ERROR = 10,    /* anything else Unicorn reports: `detail` is its uc_err */
+    VB_STOP_PAGE = 11, /* an allowed access at fault_addr, in a page that is protected for its neighbours */
 };
 
 /* Instructions the core must look at before Unicorn executes them. */
@@ -137,6 +142,23 @@ typedef struct {
     uc_hook hook;
 } vb_trapped;
 
+enum vb_access { VB_READ = 1, VB_WRITE = 2 };
+
+/* Addresses where the memory protection unit forbids data accesses. */
+typedef struct {
+    uint32_t first_addr;
+    uint32_t last_addr;
+    uint32_t access; /* enum vb_access, combined: what is forbidden */
+    uc_hook hook;    /* 0 while Unicorn protects the pages */
+} vb_denied;
+
+/* What a forbidden store of at most eight bytes hit. */
+typedef struct {
+    uint8_t *host;
+    uint32_t size_bytes;
+    uint8_t bytes[8];
+} vb_undo;
+
 typedef struct vb_core vb_core;
 
 typedef struct {
@@ -192,6 +214,10 @@ struct vb_core {
     vb_trapped traps[VB_MAX_TRAPS];
     uint32_t trap_count;
     vb_watchpoint watchpoints[VB_MAX_WATCHPOINTS];
+    vb_denied denied[VB_MAX_DENIED];
+    uint32_t denied_count;
+    vb_undo undo[VB_MAX_UNDO];
+    uint32_t undo_count;
     vb_window windows[VB_MAX_WINDOWS];
     uint32_t window_count;
     volatile int32_t programs_flash; /* a store into flash is carried out instead of failing */
@@ -240,5 +266,13 @@ void vb_set_traps(vb_core *core, uint32_t kinds);
 int vb_add_watchpoint(vb_core *core, uint32_t index, uint32_t addr, uint32_t size_bytes, int reads,
                       int writes);
 int vb_remove_watchpoint(vb_core *core, uint32_t index);
+
+/* Memory protection (protection.c). Unicorn must protect the pages of memory that the ranges touch; registers
+ * and addresses without memory need nothing. `access` is one or more enum vb_access. */
+int vb_set_denied(vb_core *core, const vb_denied *ranges, uint32_t count);
+bool vb_is_denied(const vb_core *core, uint32_t addr, uint32_t size_bytes, uint32_t access);
+bool vb_protects_page(const vb_core *core, uint32_t addr);
+int vb_hook_denied(vb_core *core, uint32_t index); /* instead of protected pages */
+void vb_undo_stores(vb_core *core);
 
 #endif

@@ -36,8 +36,9 @@ int vb_run(vb_core *core, uint32_t pc, int step) {
     int stop = reason(core, error);
     if (stop == VB_STOP_ERROR)
         core->detail = error;
-    if (stop == VB_STOP_MEMORY)
+    if (stop == VB_STOP_MEMORY || stop == VB_STOP_PAGE)
         core->api.context_restore(core->uc, core->at_fault);
+    vb_undo_stores(core);
     vb_settle(core, program_counter(core), stop >= VB_STOP_EXCEPTION);
     return stop;
 }
