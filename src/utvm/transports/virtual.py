@@ -82,6 +82,11 @@ class VirtualBoardProcess:
         """Whether the process still runs."""
         return self._process.poll() is None
 
+    @property
+    def exit_status(self) -> int | None:
+        """None while it runs; negative if a signal ended it."""
+        return self._process.poll()
+
     def has_ended(self) -> bool:
         """Whether the process ends within a moment: a killed one's connections break before it is gone."""
         try:
