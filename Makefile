@@ -5,7 +5,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SYSTEM_PACKAGES := gcc gcc-arm-none-eabi gdb-multiarch openocd cmake chromium qemu-system-arm qemu-system-misc
+SYSTEM_PACKAGES := gcc gcc-arm-none-eabi libnewlib-arm-none-eabi gdb-multiarch openocd cmake chromium qemu-system-arm qemu-system-misc
 PYTEST_FLAGS ?= -n 2
 
 .PHONY: demo test test-all lint format clean
