@@ -75,6 +75,8 @@ class OpenOcdVirtualTransport(OpenOcdTransport):
             if not self.board.is_running:
                 return f"The virtual board has ended and said: {self.board.messages() or 'nothing'}"
             if not self.openocd.is_running:
+                if self.board.has_ended():  # OpenOCD aborts when the board goes, which is then the one to name
+                    continue
                 return f"OpenOCD has ended and said: {self.openocd.messages() or 'nothing'}"
             if time.monotonic() >= deadline:
                 return ""
