@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Generator
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
@@ -23,28 +23,44 @@ def _no_skip() -> bool:
     return os.environ.get("UTVM_NO_SKIP") == "1"
 
 
-def _skip_or_fail(reason: str, may_skip: bool) -> NoReturn:
-    if may_skip:
-        pytest.skip(reason)
-    pytest.fail(f"may not be skipped here: {reason}", pytrace=False)
+def _fail_if_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Where nothing may be skipped a skip is a failure, whoever asked for it."""
+    if _no_skip() and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"may not be skipped here: {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    _fail_if_skipped(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    _fail_if_skipped(report)
+    return report
 
 
 def _require_models() -> Path:
     folder = os.environ.get("UTVM_MODELS")
     if not folder:
         reason = "UTVM_MODELS is not set; point it at the folder with the MLPerf Tiny models (docs/models.md)"
-        _skip_or_fail(reason, may_skip=not (_no_skip() or os.environ.get("CI")))
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
     if not Path(folder).is_dir():
-        _skip_or_fail(f"UTVM_MODELS names {folder}, which is not a folder", may_skip=False)
+        pytest.fail(f"UTVM_MODELS names {folder}, which is not a folder", pytrace=False)
     return Path(folder)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip, or where skipping is not allowed fail, a test that is marked for something this machine lacks."""
+    """Skip a test that is marked for something this machine lacks."""
     for marker, tools in TOOLS.items():
         for tool in tools if item.get_closest_marker(marker) else ():
             if shutil.which(tool) is None:
-                _skip_or_fail(f"{tool} is not on the PATH", may_skip=not _no_skip())
+                pytest.skip(f"{tool} is not on the PATH")
     if item.get_closest_marker("models"):
         _require_models()
 
