@@ -17,7 +17,10 @@ UNPADDED = Padding()
 
 @dataclass(frozen=True)
 class Convolution:
-    """The shape of a convolution and its quantization; the rest is random, from `seed`."""
+    """The shape of a convolution and its quantization; the rest is random, from `seed`.
+
+    With `halvings`, accumulators are divided by two so many times, as fixed-point networks have it.
+    """
 
     image: tuple[int, int, int, int]
     outputs: int
@@ -29,6 +32,7 @@ class Convolution:
     clamp: tuple[int, int] = (-128, 127)
     scale: float = 1.0
     bias_reach: int = 1000
+    halvings: int = 0
     seed: int = 0
 
     def model(self) -> Model:
@@ -42,6 +46,9 @@ class Convolution:
         bias = rng.integers(-self.bias_reach, self.bias_reach + 1, self.outputs).astype(np.int32)
         reals = self.scale * 0.02 / np.sqrt(taps) * np.exp(rng.uniform(-1.5, 1.5, self.outputs))
         entries = [quantize_multiplier(float(real)) for real in reals]
+        requantization = Requantization(tuple(m for m, _ in entries), tuple(s for _, s in entries))
+        if self.halvings:
+            requantization = Requantization((1 << (31 - self.halvings),), (0,))
         operator = Conv2D(
             name="conv",
             inputs=("x", "w", "b"),
@@ -50,7 +57,7 @@ class Convolution:
             padding=self.padding,
             dilation=self.dilation,
             input_zero_point=self.zero_points[0],
-            requantization=Requantization(tuple(m for m, _ in entries), tuple(s for _, s in entries)),
+            requantization=requantization,
             output_zero_point=self.zero_points[1],
             clamp=self.clamp,
         )
@@ -125,6 +132,7 @@ CORNERS = {
     "rows not all used": Convolution((1, 7, 11, 8), 4, (2, 2), (3, 3)),
     "two images, flat": Convolution((2, 3, 3, 5), 7, (1, 1), zero_points=(0, 3)),
     "tiny scale": Convolution((1, 4, 4, 8), 4, (3, 3), scale=1e-6, bias_reach=1 << 27),
+    "divided by 512": Convolution((1, 6, 7, 3), 4, (5, 5), padding=Padding(2, 2, 2, 2), halvings=9, zero_points=(0, 3)),
     "keyword spotting's first": Convolution(
         (1, 49, 10, 1), 8, (10, 4), (2, 2), Padding(4, 5, 1, 1), zero_points=(83, -128)
     ),

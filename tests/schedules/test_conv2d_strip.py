@@ -102,7 +102,7 @@ def test_refusals_say_why() -> None:
     worst = np.full_like(weights, -128)
     refused = [
         (requantized(model, replace(given, rounding="single")), "rounds single"),
-        (requantized(model, Requantization((1 << 30,) * 4, (0,) * 4)), "right shift of 0, below 1"),
+        (requantized(model, Requantization((1 << 30,) * 4, (0, -1, -2, -1))), "right shift of 0, below 1"),
         (requantized(model, Requantization((1 << 30,) * 4, (2,) * 4)), "right shift of -2"),
         (replace(model, tensors={**model.tensors, "w": Tensor("w", (4, 3, 3, 4), "int8")}), "not constants"),
         (replace(model, tensors={**model.tensors, "x": grouped}), "grouped"),

@@ -32,7 +32,10 @@ UNPADDED = Padding()
 
 @dataclass(frozen=True)
 class Depthwise:
-    """The shape of a depthwise convolution and its quantization; the rest is random, from `seed`."""
+    """The shape of a depthwise convolution and its quantization; the rest is random, from `seed`.
+
+    With `halvings`, accumulators are divided by two so many times, halves up.
+    """
 
     image: tuple[int, int, int, int]
     window: tuple[int, int] = (3, 3)
@@ -44,6 +47,7 @@ class Depthwise:
     scale: float = 1.0
     spread: float = 1.5
     bias_reach: int = 1000
+    halvings: int = 0
     seed: int = 0
 
     def model(self) -> Model:
@@ -54,6 +58,9 @@ class Depthwise:
         bias = rng.integers(-self.bias_reach, self.bias_reach + 1, outputs).astype(np.int32)
         reals = self.scale * 0.005 * np.exp(rng.uniform(-self.spread, self.spread, outputs))
         entries = [quantize_multiplier(float(real)) for real in reals]
+        requantization = Requantization(tuple(m for m, _ in entries), tuple(s for _, s in entries))
+        if self.halvings:
+            requantization = Requantization((1 << (31 - self.halvings),), (0,))
         operator = DepthwiseConv2D(
             name="depthwise",
             inputs=("x", "w", "b"),
@@ -63,7 +70,7 @@ class Depthwise:
             dilation=(1, 1),
             depth_multiplier=self.multiplier,
             input_zero_point=self.zero_points[0],
-            requantization=Requantization(tuple(m for m, _ in entries), tuple(s for _, s in entries)),
+            requantization=requantization,
             output_zero_point=self.zero_points[1],
             clamp=self.clamp,
         )
@@ -78,6 +85,7 @@ class Depthwise:
 
 
 CORNERS = {
+    "divided by 128": Depthwise((1, 7, 6, 3), halvings=7, zero_points=(0, 0)),
     "48 wide: rows in rounds of three tiles": Depthwise((1, 5, 48, 4)),
     "stride 2, 48 wide": Depthwise((1, 9, 96, 4), strides=(2, 2), padding=SAME_AFTER_STRIDE),
     "rounds of two tiles": Depthwise((1, 3, 32, 4), zero_points=(3, -20)),

@@ -28,7 +28,10 @@ F746 = "stm32f746-disco"
 
 @dataclass(frozen=True)
 class Layer:
-    """The shape of a layer and its quantization; the rest is random, from `seed`."""
+    """The shape of a layer and its quantization; the rest is random, from `seed`.
+
+    With `halvings`, sums are divided by two so many times, halves up, as fixed-point networks have it.
+    """
 
     rows: int
     depth: int
@@ -38,6 +41,7 @@ class Layer:
     per_channel: bool = False
     scale: float = 1.0
     bias_reach: int = 1000
+    halvings: int = 0
     seed: int = 0
 
     def model(self) -> Model:
@@ -46,13 +50,16 @@ class Layer:
         weights = np.maximum(extreme_bytes(rng, (self.units, self.depth)), -127)
         bias = rng.integers(-self.bias_reach, self.bias_reach + 1, self.units).astype(np.int32)
         reals = self.scale * 0.02 / np.sqrt(self.depth) * np.exp(rng.uniform(-1.5, 1.5, self.units))
+        requantization = single_rounding([float(real) for real in reals[: None if self.per_channel else 1]])
+        if self.halvings:
+            requantization = Requantization((1 << (31 - self.halvings),), (0,))
         operator = FullyConnected(
             name="dense",
             inputs=("x", "w", "b"),
             outputs=("y",),
             input_zero_point=self.zero_points[0],
             weights_zero_point=0,
-            requantization=single_rounding([float(real) for real in reals[: None if self.per_channel else 1]]),
+            requantization=requantization,
             output_zero_point=self.zero_points[1],
             clamp=self.clamp,
         )
@@ -81,6 +88,7 @@ CORNERS = {
     "a scale per output, eight": Layer(1, 40, 16, per_channel=True),
     "range below zero": Layer(1, 33, 17, clamp=(-90, -30)),
     "small scales": Layer(1, 64, 10, scale=0.004, bias_reach=100_000),
+    "divided by 32": Layer(1, 64, 10, halvings=5, zero_points=(0, 0)),
     "large scales": Layer(1, 16, 10, scale=60.0, zero_points=(0, 0)),
 }
 

@@ -71,7 +71,7 @@ def conv_channels(site: Site) -> ConvChannels:
     taps = weights.reshape(weights.shape[0], -1)
     bias = stored.astype(np.int64) - operator.input_zero_point * taps.astype(np.int64).sum(axis=1)
     ranges = channel_ranges(taps, bias)
-    rounding = rounding_of(zero_point, operator.clamp)
+    rounding = rounding_of(zero_point, operator.clamp, requantization)
     settled = settled_channels(requantization, zero_point, ranges)
     active = np.where(settled[:, np.newaxis], np.int8(0), taps)
     return ConvChannels(

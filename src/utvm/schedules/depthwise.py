@@ -48,7 +48,7 @@ class DepthwisePlanes(Template):
             return f"a window lies in the padding {padding} alone"
         ranges = channel_sums(operator, weights.data, bias.data)
         requantization, zero_point = operator.requantization, operator.output_zero_point
-        rounding = rounding_of(zero_point, operator.clamp)
+        rounding = rounding_of(zero_point, operator.clamp, requantization)
         # Nine taps move a sum by less than 2**19: one far from int8's range is settled, all others can be doubled.
         reason = records_refusal(requantization, zero_point, rounding, ranges)
         return reason or (plan_of(site, "rows", 1).refusal() and plan_of(site, "columns", 1).refusal())

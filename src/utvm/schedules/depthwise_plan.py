@@ -97,7 +97,7 @@ def plan_of(site: Site, along: Direction, bands: int) -> Plan:
         plane_step=layout.plane_bytes if operator.depth_multiplier == 1 else 0,
         output_step=output_steps[x],
         output_row_step=output_steps[y],
-        rounding=rounding_of(operator.output_zero_point, operator.clamp),
+        rounding=rounding_of(operator.output_zero_point, operator.clamp, operator.requantization),
         shift=_shift(site),
     )
     return Plan(along, layout, window, positions[y], band, strides[y], before[y], extents[y], steps[x], steps[y])
@@ -111,7 +111,8 @@ def _shift(site: Site) -> int | None:
     assert weights.data is not None and bias.data is not None
     zero_point = operator.output_zero_point
     ranges = channel_sums(operator, weights.data, bias.data)
-    return common_shift(operator.requantization, zero_point, rounding_of(zero_point, operator.clamp), ranges)
+    rounding = rounding_of(zero_point, operator.clamp, operator.requantization)
+    return common_shift(operator.requantization, zero_point, rounding, ranges)
 
 
 def folded_bias(operator: DepthwiseConv2D, weights: Array, bias: Array) -> Int64Array:

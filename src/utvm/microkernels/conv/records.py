@@ -2,8 +2,8 @@
 
 A tile computes, for an accumulator a, v = SMMULR(2a, multiplier), which is gemmlowp's doubling high multiply, then
 (v + (v >> 31) + addend) >> shift, saturated to int8. The addend holds both the half that rounds and the output's zero
-point. Where everything below the zero point is clamped away, negative v need not be rounded right and v >> 31 is left
-out ("floor"). A channel is settled if no input changes its output: its multiplier is 0, its addend the output.
+point. Where everything below the zero point is clamped away, negative v need not be rounded right, and where shift is 0
+no v is rounded: v >> 31 is left out ("floor"). A channel is settled if no input changes its output: its multiplier is 0, its addend the output.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ _LARGEST_SHIFT = 23
 _INT8 = (-128, 127)
 
 
-def rounding_of(zero_point: int, clamp: tuple[int, int]) -> Rounding:
-    """The cheaper way where it gives the same bytes: outputs at or below the zero point are all clamped to one."""
-    return "floor" if clamp[0] >= zero_point else "away"
+def rounding_of(zero_point: int, clamp: tuple[int, int], requantization: Requantization) -> Rounding:
+    """The cheaper way where it gives the same bytes: outputs at or below the zero point are all clamped to one, or
+    nothing is left to round after the doubling high multiply."""
+    return "floor" if clamp[0] >= zero_point or not any(requantization.shifts) else "away"
 
 
 def settled_channels(requantization: Requantization, zero_point: int, ranges: ChannelRanges) -> Array:

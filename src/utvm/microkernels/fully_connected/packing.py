@@ -2,7 +2,8 @@
 
 Sums arrive as 256 a. With t = 31 - shift, round(a * multiplier / 2**t), halves up, plus the zero point is
 (SMMLA(256 a, multiplier, addend)) >> (t - 24): SMMLA takes the upper word, and the addend holds both the half and the
-zero point. The truth rounds halves of negative products down; that is the same where no product is a half.
+zero point. Rounding once, the truth rounds halves of negative products down: the same where no product is a half.
+Rounding twice, it rounds halves up, and a shift of 0 leaves the second nothing to do.
 """
 
 from __future__ import annotations
@@ -66,7 +67,8 @@ def dot_scales(requantization: Requantization, zero_point: int) -> Array:
 
 def scales_refusal(requantization: Requantization, zero_point: int, ranges: ChannelRanges) -> str:
     """Why sums in these ranges cannot be requantized exactly; empty if they can."""
-    if requantization.rounding != "single":
+    halves_up = requantization.rounding == "double" and not any(requantization.shifts)
+    if requantization.rounding != "single" and not halves_up:
         return f"requantization rounds {requantization.rounding}, not single"
     multipliers, totals = _entries(requantization)
     shifts = totals - 32 + _SUM_BITS
@@ -79,7 +81,7 @@ def scales_refusal(requantization: Requantization, zero_point: int, ranges: Chan
     # The product of a and a multiplier divisible by 2**v is a half only if 2**(t - 1 - v) divides a.
     divisors = np.where(multipliers > 0, multipliers & -multipliers, np.int64(1) << 62)
     halves = np.int64(1) << (totals - 1)
-    if np.any((divisors <= halves) & (-ranges.least * divisors >= halves)):
+    if not halves_up and np.any((divisors <= halves) & (-ranges.least * divisors >= halves)):
         return "products can be halves, of which the negative ones are rounded another way"
     return ""
 
