@@ -12,6 +12,7 @@ from utvm.errors import BoardError
 
 DATA = Path(__file__).parents[2] / "src" / "utvm" / "boards" / "data"
 F746 = (DATA / "stm32f746-disco.toml").read_text(encoding="utf-8")
+WITHOUT_HOSTED = F746[: F746.index("[hosted]")]
 G0B1 = (DATA / "nucleo-g0b1re.toml").read_text(encoding="utf-8")
 
 
@@ -135,7 +136,7 @@ def test_a_wrong_machine_of_qemu_is_named(old: str, new: str, message: str) -> N
 
 
 def test_a_board_behind_qemu_says_which_machine() -> None:
-    text = F746 + '\n[hosted]\ncomms = "qemu"\n'
+    text = WITHOUT_HOSTED + '\n[hosted]\ncomms = "qemu"\n'
     with pytest.raises(BoardError, match="qemu: is needed"):
         parse_board(text, "mine.toml")
 
@@ -183,4 +184,4 @@ def test_all_wrong_keys_are_named_at_once() -> None:
 )
 def test_a_wrong_key_of_the_hosted_table_is_named(table: str, message: str) -> None:
     with pytest.raises(BoardError, match=r"(?s)mine\.toml: .*" + message):
-        parse_board(f"{F746}\n[hosted]\n{table}\n", "mine.toml")
+        parse_board(f"{WITHOUT_HOSTED}\n[hosted]\n{table}\n", "mine.toml")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from tests.cli.conftest import Invoke, only_json
 from tests.export.programs import digits, request_of
+from tests.transports.pyocd_probe import PYOCD_TARGET, connect_probe
 from utvm.demo import load_digits
 from utvm.errors import TransportError
 from utvm.export.firmware import build_firmware, program_board
@@ -47,6 +49,21 @@ def test_by_openocd_and_its_flash_algorithm(utvm: Invoke, tmp_path: Path) -> Non
             result = utvm("flash", load_digits().model_path, "-b", BOARD, "--via", way, "--json")
         finally:
             openocd.close()
+    finally:
+        board.close()
+    assert result.exit_code == 0, result.stderr
+    assert only_json(result)["mismatches"] == 0
+
+
+def test_by_pyocd_and_its_flash_algorithm(utvm: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    description = (resources.files("utvm.boards") / "data" / f"{BOARD}.toml").read_text(encoding="utf-8")
+    assert "stm32f746nghx" in description
+    mine = tmp_path / "mine.toml"
+    mine.write_text(description.replace("stm32f746nghx", PYOCD_TARGET), encoding="utf-8")
+    board = VirtualBoardProcess(BOARD, jtag="0")
+    try:
+        connect_probe(monkeypatch, board.jtag_place, tmp_path)
+        result = utvm("flash", load_digits().model_path, "-b", mine, "--via", "pyocd", "--json")
     finally:
         board.close()
     assert result.exit_code == 0, result.stderr

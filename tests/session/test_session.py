@@ -102,7 +102,6 @@ def test_the_stack_mark_grows_with_use() -> None:
 
 
 BOARD_OF_MY_OWN = """
-[hosted]
 word_size_bytes = 4
 thumb = true
 comms = "virtual"

@@ -24,10 +24,10 @@ def test_a_machine_of_qemu() -> None:
 
 
 @pytest.mark.parametrize(
-    "via", ["", "jlink", "gdb", "gdb://", "gdb://here", "gdb://here:port", "gdb://:1", "gdb://h:0"]
+    "via", ["", "jlink", "gdb", "gdb://", "gdb://here", "gdb://here:port", "gdb://:1", "gdb://h:0", "pyocd://"]
 )
 def test_another_word_lists_the_ways(via: str) -> None:
-    with pytest.raises(UsageError, match=r"virtual, arena, qemu, gdb://HOST:PORT, openocd://HOST:PORT"):
+    with pytest.raises(UsageError, match=r"virtual, arena, qemu, gdb://HOST:PORT, openocd://HOST:PORT, pyocd"):
         open_transport(F746, via)
 
 

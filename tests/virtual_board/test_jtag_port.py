@@ -88,7 +88,7 @@ def test_select_reads_back(jtag: JtagClient) -> None:
 def test_the_access_port_identifies_itself(jtag: JtagClient) -> None:
     assert jtag.read_ap(0xFC) == 0x7477_0001
     assert jtag.read_ap(0xF4) == 0
-    assert jtag.read_ap(0xF8) == 0xFFFF_FFFF
+    assert jtag.read_ap(0xF8) == 0xE00F_F003
 
 
 def test_there_is_no_second_access_port(jtag: JtagClient) -> None:

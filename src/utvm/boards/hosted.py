@@ -31,9 +31,11 @@ class Hosted(Strict):
 
     word_size_bytes: Literal[4, 8] = 4
     thumb: bool | None = None
-    comms: Literal["virtual", "arena", "qemu", "gdb", "openocd"] = "virtual"
+    comms: Literal["virtual", "arena", "qemu", "gdb", "openocd", "pyocd"] = "virtual"
     server_addr: str = "127.0.0.1"
     server_port: int | None = Field(default=None, gt=0, lt=1 << 16)
+    pyocd_target: str | None = Field(default=None, min_length=1)
+    """pyOCD's name of the chip, as `pyocd list --targets` and `pyocd pack find` give it."""
     code: tuple[str, ...] | None = Field(default=None, min_length=1, strict=False)
     heap: tuple[str, ...] | None = Field(default=None, min_length=1, strict=False)
     section_sizes: SectionSizes = SectionSizes()

@@ -26,7 +26,8 @@ memory_option = click.option(
 )  # fmt: skip
 via_option = click.option(
     "--via", metavar="WAY",
-    help="Way to the board: virtual, arena, qemu, gdb://HOST:PORT or openocd://HOST:PORT. Default: its file's.",
+    help="Way to the board: virtual, arena, qemu, gdb://HOST:PORT, openocd://HOST:PORT, pyocd or pyocd://PROBE. "
+    "Default: its file's.",
 )  # fmt: skip
 mode_option = click.option(
     "--mode", type=click.Choice(("standalone", "hosted")),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import importlib.util
 import os
 import shutil
 from dataclasses import dataclass
@@ -70,6 +72,7 @@ def examine() -> list[Finding]:
             "--via openocd does not work; virtual boards and other GDB servers do",
             "apt install openocd",
         ),
+        _pyocd(),
     ]
 
 
@@ -82,6 +85,18 @@ def _program(name: str, command: str, purpose: str, without_it: str, remedy: str
         except ToolchainError as error:
             path, remedy = None, f"{path} is there but does not answer ({error}); reinstall it: {remedy}"
     return Finding(name, path, version, purpose, without_it, remedy)
+
+
+def _pyocd() -> Finding:
+    spec = importlib.util.find_spec("pyocd")
+    return Finding(
+        "pyocd",
+        spec.origin if spec is not None else shutil.which("pyocd"),
+        importlib.metadata.version("pyocd") if spec is not None else None,
+        "reaches real boards through a debug probe, without OpenOCD",
+        "--via pyocd does not work; OpenOCD and other GDB servers do",
+        "pip install 'utvm[pyocd]'",
+    )
 
 
 def _zig() -> Finding:

@@ -56,8 +56,10 @@ class GdbTransport(Transport):
             reply = self._receive()
         if reply == b"":
             raise TransportError(f"{self._stream.peer} has no monitor commands; {command!r} was not done")
-        self._check_ok(reply, f"monitor {command}")
-        return text
+        if reply == b"OK" or reply[:1] == b"E":
+            self._check_ok(reply, f"monitor {command}")
+            return text
+        return text + _unhex(reply).decode("utf-8", "replace")  # pyOCD's way: the text instead of OK
 
     def _connect(self) -> None:
         self._stream = PacketStream(self._host, self._port, self._timeout_s)

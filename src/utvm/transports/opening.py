@@ -8,10 +8,11 @@ from utvm.transports.arena import ArenaTransport
 from utvm.transports.base import Transport
 from utvm.transports.gdb import GdbTransport
 from utvm.transports.openocd import OpenOcdTransport
+from utvm.transports.pyocd import PyOcdTransport
 from utvm.transports.qemu import QemuTransport
 from utvm.transports.virtual import DEFAULT_COUNTING, CycleCounting, VirtualBoardTransport
 
-WAYS = ("virtual", "arena", "qemu", "gdb://HOST:PORT", "openocd://HOST:PORT")
+WAYS = ("virtual", "arena", "qemu", "gdb://HOST:PORT", "openocd://HOST:PORT", "pyocd", "pyocd://PROBE")
 
 
 def open_transport(board: Board, via: str | None = None, counting: CycleCounting = DEFAULT_COUNTING) -> Transport:
@@ -33,6 +34,8 @@ def open_transport(board: Board, via: str | None = None, counting: CycleCounting
     if via == "qemu":
         return QemuTransport(board)
     scheme, _, place = via.partition("://")
+    if via == "pyocd" or (scheme == "pyocd" and place):
+        return PyOcdTransport(place or None, board.hosted.pyocd_target)
     host, _, port = place.rpartition(":")
     if scheme not in ("gdb", "openocd") or not host or not port.isdigit() or not 0 < int(port) < 1 << 16:
         raise UsageError(f"{via!r} is no way to a board; choose one of {', '.join(WAYS)}")

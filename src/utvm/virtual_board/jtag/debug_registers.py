@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from utvm.virtual_board import system_control as scs
 from utvm.virtual_board.jtag.comparators import BreakpointUnit, WatchpointUnit
 from utvm.virtual_board.jtag.core_thread import CoreThread
+from utvm.virtual_board.jtag.identification import identification
 from utvm.virtual_board.jtag.selectors import read_selected, write_selected
 from utvm.virtual_board.machine import Machine
 from utvm.virtual_board.target import StopEvent, StopKind
@@ -47,6 +48,7 @@ class DebugRegisters:
         self._was_reset = False
         self._has_retired = False
         self._register_data = 0
+        self._identification = identification(machine.board.core.name)
         self.breakpoints = BreakpointUnit(machine.board.core, machine)
         self.watchpoints = WatchpointUnit(machine)
 
@@ -68,7 +70,7 @@ class DebugRegisters:
             return self.breakpoints.read(offset)
         if self.watchpoints.contains(offset):
             return self.watchpoints.read(offset)
-        return 0 if offset in (DCRSR, DEVICE_ARCHITECTURE) else None
+        return 0 if offset in (DCRSR, DEVICE_ARCHITECTURE) else self._identification.get(offset)
 
     def write(self, offset: int, value: int) -> bool:
         """A word register; False if it is none of ours."""

@@ -40,7 +40,12 @@ class DebugPort:
         # ctypes keeps no reference to callbacks: these must live as long as the port.
         self._callbacks = (_ACCESS(_as_native(access)), _RESET(lambda asserted: reset_pin(bool(asserted))))
         self._jtag = self._native.vb_jtag_create(
-            core, *self._callbacks, chain.cpu_idcode, chain.boundary_idcode, chain.access_port_idr
+            core,
+            *self._callbacks,
+            chain.cpu_idcode,
+            chain.boundary_idcode,
+            chain.access_port_idr,
+            chain.rom_table_base,
         )
         if not self._jtag:
             raise VirtualBoardError("no memory for the JTAG door")
@@ -83,7 +88,7 @@ def _as_native(access: BusAccess) -> Callable[[int, int, int, ctypes._Pointer[ct
 def _declare(native: ctypes.CDLL) -> ctypes.CDLL:
     u32, pointer, integer = ctypes.c_uint32, ctypes.c_void_p, ctypes.c_int
     signatures: dict[str, tuple[object, tuple[object, ...]]] = {
-        "vb_jtag_create": (pointer, (pointer, _ACCESS, _RESET, u32, u32, u32)),
+        "vb_jtag_create": (pointer, (pointer, _ACCESS, _RESET, u32, u32, u32, u32)),
         "vb_jtag_add_ram": (integer, (pointer, u32)),
         "vb_jtag_serve": (integer, (pointer, integer)),
         "vb_jtag_feed": (ctypes.c_int64, (pointer, ctypes.c_char_p, u32, ctypes.c_char_p)),

@@ -54,7 +54,7 @@ typedef struct {
     vb_core *core;
     vb_debug_access access;
     vb_reset_pin reset_pin;
-    uint32_t access_port_idr;
+    uint32_t access_port_idr, rom_table_base;
     uint32_t ram;                  /* bit i: core->regions[i] can be written without further ado */
     volatile int32_t code_changed; /* a store reached translated code */
     volatile int32_t quit;         /* the client said Q */
@@ -68,7 +68,7 @@ typedef struct {
 
 /* Life and serving (jtag_server.c). */
 vb_jtag *vb_jtag_create(vb_core *core, vb_debug_access access, vb_reset_pin reset_pin, uint32_t cpu_idcode,
-                        uint32_t boundary_idcode, uint32_t access_port_idr);
+                        uint32_t boundary_idcode, uint32_t access_port_idr, uint32_t rom_table_base);
 void vb_jtag_destroy(vb_jtag *jtag);
 int vb_jtag_add_ram(vb_jtag *jtag, uint32_t base_addr); /* 0 if the core has such a region */
 void vb_jtag_note_code_change(vb_jtag *jtag);

@@ -21,7 +21,6 @@ enum {
 #define CSW_SIZE 0x7u
 #define CSW_INCREMENT 0x30u
 #define CSW_INCREMENT_PACKED 0x20u
-#define NO_ROM_TABLE 0xffffffffu
 #define INCREMENT_BLOCK 0x400u /* TAR counts within this many bytes only */
 
 /* Where the bytes are in this process, or NULL; *is_ram tells whether they may simply be overwritten. */
@@ -111,7 +110,7 @@ static uint32_t access_port(vb_jtag *jtag, uint32_t offset, bool is_read, uint32
     case AP_DRW:
         return data_access(jtag, !is_read, data);
     case AP_BASE:
-        return NO_ROM_TABLE;
+        return jtag->rom_table_base;
     case AP_IDR:
         return jtag->access_port_idr;
     default:

@@ -16,7 +16,7 @@ enum { CPU_IR_BITS = 4, CPU_IDCODE = 0xe, BOUNDARY_IR_BITS = 5, BOUNDARY_IDCODE 
 enum { PIN_TDI = 1, PIN_TMS = 2, PIN_TCK = 4 };
 
 vb_jtag *vb_jtag_create(vb_core *core, vb_debug_access access, vb_reset_pin reset_pin, uint32_t cpu_idcode,
-                        uint32_t boundary_idcode, uint32_t access_port_idr) {
+                        uint32_t boundary_idcode, uint32_t access_port_idr, uint32_t rom_table_base) {
     vb_jtag *jtag = calloc(1, sizeof *jtag);
     if (!jtag)
         return NULL;
@@ -24,6 +24,7 @@ vb_jtag *vb_jtag_create(vb_core *core, vb_debug_access access, vb_reset_pin rese
     jtag->access = access;
     jtag->reset_pin = reset_pin;
     jtag->access_port_idr = access_port_idr;
+    jtag->rom_table_base = rom_table_base;
     jtag->cpu = (vb_tap){.idcode = cpu_idcode, .ir_bits = CPU_IR_BITS, .idcode_instruction = CPU_IDCODE};
     jtag->boundary = (vb_tap){
         .idcode = boundary_idcode, .ir_bits = BOUNDARY_IR_BITS, .idcode_instruction = BOUNDARY_IDCODE};
