@@ -164,3 +164,15 @@ def test_a_function_has_what_a_linker_needs() -> None:
         assert line in text
     assert function.block_cycles == [1, 1]
     assert FLAGS in alu("subs", "r4", "r4", 1).writes
+
+
+def test_loops_for_the_cortex_m4_have_32_bit_instructions_only() -> None:
+    body = [ldr("r3", "r1", 8), smlad("r4", "r3", "r5", "r4"), *advance("r1", 515), alu("subs", "r2", "r2", 1)]
+    texts = {}
+    for core in (M4, M7):
+        function = AssemblyFunction("utvm_f", "void utvm_f(void)", core)
+        function.block([*body, branch("ne.w", "1b")], loop=True)
+        texts[core.name] = function.unit().text
+    for line in ("ldr.w r3, [r1, #8]", "smlad r4, r3, r5, r4", "add r1, r1, #515", "subs.w r2, r2, #1"):
+        assert line in texts["cortex-m4"]
+    assert ".w r" not in texts["cortex-m7"]
