@@ -10,7 +10,7 @@ import pytest
 from tests.schedules.conv2d_cases import extreme_bytes
 from tests.schedules.scheduled import Scheduled, assert_equal_on, site_of
 from utvm.microkernels.conv import channel_ranges
-from utvm.microkernels.fully_connected import dot_biases, dot_order, dot_scales, dot_weights, scales_refusal
+from utvm.microkernels.fully_connected import QUAD_ORDER, dot_biases, dot_scales, dot_weights, scales_refusal
 from utvm.model import Array, Model
 from utvm.model.fixed_point import multiply_single_rounding
 from utvm.model.operator_types import FullyConnected, Requantization
@@ -206,11 +206,17 @@ def test_a_word_multiplies_for_two_rows() -> None:
     rng = np.random.default_rng(6)
     weights, x = rng.integers(-127, 128, (5, 10)).astype(np.int8), rng.integers(-128, 128, 10)
     bias = rng.integers(-99, 99, 5)
-    words = dot_weights(weights, 16, 5)[:-2].reshape(8, 3)
+    words = dot_weights(weights, 16, 5).reshape(8, 3)
     starts = dot_biases(bias.astype(np.int64), 5).astype(np.int64)
     widened = np.zeros(16, dtype=np.int64)
-    widened[:10] = x[dot_order(10)]
+    widened[:10] = x
+    widened = widened.reshape(4, 4)[:, list(QUAD_ORDER)].reshape(-1)
     halves = words.T.copy().view(np.int16).reshape(3, 16).astype(np.int64)
     raw, low = starts[1::2] + halves @ widened, starts[0::2] + halves.astype(np.int8).astype(np.int64) @ widened
     sums = np.stack([low, (raw - low) // 256], axis=1).reshape(-1)[:5]
     np.testing.assert_array_equal(sums, weights.astype(np.int64) @ x + bias)
+
+
+def test_only_depths_that_fill_no_round_take_scratch_memory() -> None:
+    assert TEMPLATE.scratch_bytes(site_of(Layer(1, 640, 16).model()), Schedule(TEMPLATE.name)) == 0
+    assert TEMPLATE.scratch_bytes(site_of(Layer(1, 37, 16).model()), Schedule(TEMPLATE.name)) == 40

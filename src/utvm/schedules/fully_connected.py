@@ -1,4 +1,4 @@
-"""Fully connected layers: the vector widened once, dot products with up to eight packed rows of weights at a time."""
+"""Fully connected layers: dot products with up to eight packed rows of weights at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 from utvm.microkernels.assembly import supports
 from utvm.microkernels.conv import ChannelRanges, channel_ranges, pairable
 from utvm.microkernels.conv.clamp import clamp_bytes, clamp_operands
-from utvm.microkernels.conv.strips import widen_quads
 from utvm.microkernels.fully_connected import (
     MOST_CHANNELS,
     DotProducts,
@@ -20,6 +19,7 @@ from utvm.microkernels.fully_connected import (
     dot_weights,
     scales_refusal,
 )
+from utvm.microkernels.movement import copy_bytes
 from utvm.model.fixed_point import Int64Array
 from utvm.model.operator_types import FullyConnected
 from utvm.model.tensor import Array
@@ -28,14 +28,12 @@ from utvm.schedules.schedule import Schedule
 from utvm.schedules.template import Site, Template
 
 _FULL_RANGE = (-128, 127)
-# Words of the vector per round; a vector is filled up to whole rounds.
-_WORDS_A_ROUND = (16, 8, 4, 2)
-# Sixteen words are a kilobyte of code, all that the code caches of common Cortex-M4 flash hold.
-_MOST_WORDS = {"cortex-m4": 8}
-# Loads run ahead of the vector's end by a word.
-_AHEAD_BYTES = 4
-# Modelled on the Cortex-M7: cycles per widened element, and per call.
-_WIDEN_CYCLES = 0.6
+# Words of four inputs per round; a vector that is no multiple of them is copied and filled up.
+_QUADS_A_ROUND = (8, 4, 2, 1)
+# Eight are more than a kilobyte of code, which is all that the code caches of common Cortex-M4 flash hold.
+_MOST_QUADS = {"cortex-m4": 4}
+# Modelled on the Cortex-M7: cycles per copied element, and per call.
+_COPY_CYCLES = 0.5
 _CALL_CYCLES = 60
 
 
@@ -80,7 +78,7 @@ class _Plan:
     """Dot products of `groups` groups of MOST_CHANNELS rows, then one of `rest` rows; `depth` is filled up."""
 
     depth: int
-    words: int
+    quads: int
     groups: int
     rest: int
     per_channel: bool
@@ -89,29 +87,29 @@ class _Plan:
         """What is called for a vector, and how many groups each does."""
         found = []
         if self.groups:
-            found.append((DotProducts(MOST_CHANNELS, self.words, self.per_channel), self.groups))
+            found.append((DotProducts(MOST_CHANNELS, self.quads, self.per_channel), self.groups))
         if self.rest:
-            found.append((DotProducts(self.rest, self.words, self.per_channel), 1))
+            found.append((DotProducts(self.rest, self.quads, self.per_channel), 1))
         return found
 
     def cycles(self, site: Site) -> float:
         """Per call."""
         batch, depth = site.inputs[0].shape
-        rounds = self.depth // (2 * self.words)
+        rounds = self.depth // (4 * self.quads)
         per_row = sum(groups * dot_cycles(dot, site.core, rounds) for dot, groups in self.dots())
-        return batch * (per_row + depth * _WIDEN_CYCLES) + _CALL_CYCLES
+        return batch * (per_row + (depth * _COPY_CYCLES if depth < self.depth else 0)) + _CALL_CYCLES
 
 
 def _plan(site: Site) -> _Plan:
     operator = site.operator
     assert isinstance(operator, FullyConnected)
     units, depth = site.inputs[1].shape
-    most = _MOST_WORDS.get(site.core.name, max(_WORDS_A_ROUND))
-    filled = {words: -(-depth // (2 * words)) * 2 * words for words in _WORDS_A_ROUND if words <= most}
-    # A round costs about as much as one word of the vector.
-    words = min(filled, key=lambda count: (filled[count] * (count + 1) / count, -count))
+    most = _MOST_QUADS.get(site.core.name, max(_QUADS_A_ROUND))
+    filled = {quads: -(-depth // (4 * quads)) * 4 * quads for quads in _QUADS_A_ROUND if quads <= most}
+    # A round costs about as much as half a word.
+    quads = min(filled, key=lambda count: (filled[count] * (2 * count + 1) / count, -count))
     groups, rest = divmod(units, MOST_CHANNELS)
-    return _Plan(filled[words], words, groups, rest, len(operator.requantization.multipliers) > 1)
+    return _Plan(filled[quads], quads, groups, rest, len(operator.requantization.multipliers) > 1)
 
 
 def _folded_bias(operator: FullyConnected, weights: Array, bias: Array) -> Int64Array:
@@ -136,12 +134,13 @@ def _kernel(site: Site) -> CKernel:
     sizes = [MOST_CHANNELS if plan.groups else 0, plan.rest]
     constants: dict[str, Array] = {}
     calls: list[str] = []
-    units: list[CodeUnit] = [widen_quads(site.core)]
+    units: list[CodeUnit] = []
     batch, depth = rows.shape
-    whole = depth - depth % 4
-    scale_words = "scales"
-    calls.append(f"{units[0].name}(x, input, {whole // 4});")
-    calls += [f"x[{index}] = input[{index}];" for index in range(whole, depth)]
+    vector = "input"
+    if plan.depth > depth:
+        vector = "x"
+        units.append(copy_bytes(site.core))
+        calls.append(f"{units[0].name}(x, input, {depth});")
     for (dot, groups), (part, size), suffix in zip(
         plan.dots(), [pair for pair in zip(parts, sizes, strict=True) if pair[1]], ("", "_rest"), strict=False
     ):
@@ -150,10 +149,10 @@ def _kernel(site: Site) -> CKernel:
         constants[f"weights{suffix}"] = dot_weights(weights.data[part], plan.depth, size)
         constants[f"biases{suffix}"] = dot_biases(folded[part], size)
         place = part.start or 0
-        scales = f"{scale_words} + {3 * place}" if plan.per_channel and place else scale_words
+        scales = f"scales + {3 * place}" if plan.per_channel and place else "scales"
         target = f"output + {place}" if place else "output"
         calls.append(
-            f"{unit.name}(x, weights{suffix}, biases{suffix}, {target}, {scales}, {2 * plan.depth}, {groups});"
+            f"{unit.name}({vector}, weights{suffix}, biases{suffix}, {target}, {scales}, {plan.depth}, {groups});"
         )
     constants["scales"] = dot_scales(operator.requantization, operator.output_zero_point)
     if operator.clamp != _FULL_RANGE:
@@ -164,15 +163,16 @@ def _kernel(site: Site) -> CKernel:
     if batch > 1:
         calls += [f"input += {depth};", f"output += {weights.shape[0]};"]
         calls = [f"for (int32_t row = 0; row < {batch}; ++row) {{", *(f"    {line}" for line in calls), "}"]
+    scratch = [KernelArgument("x", "scratch", size_bytes=plan.depth)] if vector == "x" else []
     return CKernel(
         stem="fully_connected_dot",
         body="\n".join(calls),
-        types=("const int8_t", "int8_t", *("const int32_t" for _ in constants), "int16_t"),
+        types=("const int8_t", "int8_t", *("const int32_t" for _ in constants), *("int8_t" for _ in scratch)),
         arguments=(
             KernelArgument("input", "tensor", rows.name),
             KernelArgument("output", "tensor", output.name, written=True),
             *(KernelArgument(name, "constant", data=data) for name, data in constants.items()),
-            KernelArgument("x", "scratch", size_bytes=2 * plan.depth + _AHEAD_BYTES),
+            *scratch,
         ),
         comments=(
             f"{batch} row(s) of {depth}, {weights.shape[0]} outputs, {MOST_CHANNELS} at a time",

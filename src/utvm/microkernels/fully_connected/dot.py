@@ -1,13 +1,4 @@
-"""Dot products of one int16 vector with up to eight rows of packed int8 weights at a time.
-
-A word of weights is two taps of two rows (see conv/packing.py): SMLAD with the whole word, then with its low bytes.
-Per word of weights:
-
-    sxtb16 low, both      smlad raw, x, both, raw       (raw: low row + 256 * high row)
-    smlad  sum, x, low, sum    ldr both, [weights]      (two words ahead)
-
-which the Cortex-M7 issues in two cycles.
-"""
+"""Dot products of one int8 vector with up to eight rows of packed int8 weights at a time, requantized and stored."""
 
 from __future__ import annotations
 
@@ -16,27 +7,12 @@ from functools import lru_cache
 
 from utvm.boards import Core
 from utvm.microkernels.assembly import TUNINGS, AssemblyFunction, Instruction, Kind, Use
-from utvm.microkernels.assembly.operations import (
-    accumulate,
-    advance,
-    alu,
-    branch,
-    extend,
-    ldr,
-    shift,
-    smlad,
-    ssat,
-    store,
-)
+from utvm.microkernels.assembly.operations import accumulate, advance, alu, branch, ldr, shift, ssat, store
+from utvm.microkernels.fully_connected.round import FREE, HALF, SUMS, X, dot_round
 from utvm.operators.kernel import CodeUnit
 
 MOST_CHANNELS = 8
 
-_X, _WEIGHTS = "r0", "r1"
-_SUMS = tuple(f"r{number}" for number in range(4, 12))
-_VECTOR = "r2"
-_WORDS = ("r3", "r12")
-_LOW = "lr"
 _SLOTS = ("x", "x end", "biases", "output", "scales", "groups")
 _STACK_BYTES = 4 * len(_SLOTS)
 _SCALE_BYTES = 12
@@ -44,13 +20,13 @@ _SCALE_BYTES = 12
 
 @dataclass(frozen=True)
 class DotProducts:
-    """`channels` rows at a time (at most MOST_CHANNELS); `words` of the vector, an even number, per round of the loop.
+    """`channels` rows at a time (at most MOST_CHANNELS); `quads`, words of four inputs, per round of the loop.
 
     `per_channel`: every row has a scale of its own.
     """
 
     channels: int
-    words: int
+    quads: int
     per_channel: bool
 
     @property
@@ -61,15 +37,14 @@ class DotProducts:
     def name(self, core: Core) -> str:
         """utvm_dot, rows, types, unrolling, scales, core."""
         scales = "perchannel" if self.per_channel else "pertensor"
-        return f"utvm_dot_{self.channels}_s16_s8p_u{2 * self.words}_{scales}_{TUNINGS[core.name]}"
+        return f"utvm_dot_{self.channels}_s8_s8p_u{4 * self.quads}_{scales}_{TUNINGS[core.name]}"
 
 
 def dot_unit(dot: DotProducts, core: Core) -> CodeUnit:
-    """`void f(const int16_t *x, const int32_t *weights, const int32_t *biases, int8_t *output, const int32_t *scales,
+    """`void f(const int8_t *x, const int32_t *weights, const int32_t *biases, int8_t *output, const int32_t *scales,
     int32_t x_bytes, int32_t groups)`.
 
-    Groups of `channels` rows, at least one. `x_bytes` is a multiple of 4 * `words`, not 0; four bytes behind them are
-    loaded, and eight behind the weights.
+    Groups of `channels` rows, at least one. `x_bytes` is a multiple of 4 * `quads`, not 0.
     """
     return _built(dot, core)[0]
 
@@ -84,28 +59,28 @@ def dot_cycles(dot: DotProducts, core: Core, rounds: int) -> float:
 def _built(dot: DotProducts, core: Core) -> tuple[CodeUnit, float, float]:
     name = dot.name(core)
     prototype = (
-        f"void {name}(const int16_t *x, const int32_t *weights, const int32_t *biases, int8_t *output,\n"
+        f"void {name}(const int8_t *x, const int32_t *weights, const int32_t *biases, int8_t *output,\n"
         f"    const int32_t *scales, int32_t x_bytes, int32_t groups)"
     )
     function = AssemblyFunction(name, prototype, core, _STACK_BYTES)
     cycles = function.block_cycles
-    entry = [_spill(_X, "x"), _spill("r2", "biases"), _spill("r3", "output")]
+    entry = [_spill(X, "x"), _spill("r2", "biases"), _spill("r3", "output")]
     arguments = [function.stack_argument(register, 4 + index) for index, register in enumerate(("r2", "r3", "r12"))]
-    ends = [alu("add", "r3", "r3", _X), _spill("r2", "scales"), _spill("r3", "x end"), _spill("r12", "groups")]
+    ends = [alu("add", "r3", "r3", X), _spill("r2", "scales"), _spill("r3", "x end"), _spill("r12", "groups")]
     function.block([*entry, *arguments, *ends])
     function.label(1)
     function.block(_begin(dot))
     begin = cycles[-1]
     function.label(2)
-    function.block(_round(dot), loop=True)
+    function.block(dot_round(core, dot.pairs, dot.quads, _fill(HALF, "x end")), loop=True)
     per_round = cycles[-1]
     function.block(_finish(dot), loop=True)
     return function.unit(), begin + cycles[-1], per_round
 
 
 def _begin(dot: DotProducts) -> list[Instruction]:
-    """Sums at their biases, the first loads."""
-    sums = _SUMS[: 2 * dot.pairs]
+    """Sums at their biases."""
+    sums = SUMS[: 2 * dot.pairs]
     load = Instruction(
         f"ldm r12!, {{{', '.join(sums)}}}",
         Kind.MULTIPLE,
@@ -114,53 +89,31 @@ def _begin(dot: DotProducts) -> list[Instruction]:
         "biases",
         base_update="r12",
     )
-    found = [_fill("r12", "biases"), load, _spill("r12", "biases"), _fill(_X, "x")]
-    found.append(ldr(_VECTOR, _X, 0, "x"))
-    return [*found, *(ldr(register, _WEIGHTS, 4 * index, "weights") for index, register in enumerate(_WORDS))]
-
-
-def _round(dot: DotProducts) -> list[Instruction]:
-    """Loads come in groups, which is what the Cortex-M4 wants; the Cortex-M7's scheduler spreads them."""
-    found: list[Instruction] = []
-    loads: list[Instruction] = []
-    step = 0
-    for word in range(dot.words):
-        for pair in range(dot.pairs):
-            low, raw, both = _SUMS[2 * pair], _SUMS[2 * pair + 1], _WORDS[step % 2]
-            found += [extend("sxtb16", _LOW, both), smlad(raw, _VECTOR, both, raw), smlad(low, _VECTOR, _LOW, low)]
-            loads.append(ldr(both, _WEIGHTS, 4 * (step + 2), "weights"))
-            step += 1
-            if pair == dot.pairs - 1:
-                loads.append(ldr(_VECTOR, _X, 4 * (word + 1), "x"))
-            if pair == dot.pairs - 1 or step % 2 == 0:
-                found += loads
-                loads = []
-    found += [*advance(_WEIGHTS, 4 * step), *advance(_X, 4 * dot.words)]
-    return [*found, _fill(_LOW, "x end"), alu("subs", _LOW, _LOW, _X), branch("ne.w", "2b")]
+    return [_fill("r12", "biases"), load, _spill("r12", "biases"), _fill(X, "x")]
 
 
 def _finish(dot: DotProducts) -> list[Instruction]:
     """Separate the rows, requantize, store."""
-    sums = _SUMS[: 2 * dot.pairs]
-    scalars, output = (_VECTOR, *_WORDS), _LOW
+    sums = SUMS[: 2 * dot.pairs]
+    scalars, output = (HALF, *FREE[:2]), FREE[2]
     multiplier, addend, right = scalars
     found: list[Instruction] = []
     for low, raw in zip(sums[0::2], sums[1::2], strict=True):
         found += [alu("sub", raw, raw, low), shift("lsl", low, low, 8)]
     # The pointer to the scales goes where the vector's was.
-    found.append(_fill(_X, "scales"))
+    found.append(_fill(X, "scales"))
     values = sums[: dot.channels]
     for index, value in enumerate(values):
         if index == 0 or dot.per_channel:
             offset = index * _SCALE_BYTES
-            found += [ldr(register, _X, offset + 4 * word, "scales") for word, register in enumerate(scalars)]
+            found += [ldr(register, X, offset + 4 * word, "scales") for word, register in enumerate(scalars)]
         found += [accumulate("smmla", value, value, multiplier, addend), shift("asr", value, value, right)]
     found.append(_fill(output, "output"))
     for index, value in enumerate(values):
         found += [ssat(value, 8, value), store("strb", value, output, index, "output")]
     found += [*advance(output, dot.channels), _spill(output, "output")]
     if dot.per_channel:
-        found += [*advance(_X, dot.channels * _SCALE_BYTES), _spill(_X, "scales")]
+        found += [*advance(X, dot.channels * _SCALE_BYTES), _spill(X, "scales")]
     found += [_fill(right, "groups"), alu("subs", right, right, 1), _spill(right, "groups")]
     return [*found, branch("ne.w", "1b")]
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import numpy as np
 
 from utvm.microkernels.conv import ChannelRanges, pack_pairs
-from utvm.microkernels.conv.strips import QUAD_ORDER
 from utvm.model.fixed_point import INT32_MAX, INT32_MIN, Int64Array
 from utvm.model.operator_types import Requantization
 from utvm.model.tensor import Array
@@ -19,32 +18,27 @@ from utvm.model.tensor import Array
 SCALE_WORDS = 3
 """Multiplier, addend, right shift."""
 
+QUAD_ORDER = (0, 2, 1, 3)
+"""Taps in the order in which SXTB16 gives them: the even bytes of a word, then the odd ones."""
+
 _SUM_BITS = 8
 _LARGEST_SHIFT = 23
-
-
-def dot_order(depth: int) -> Array:
-    """Where elements of a vector are found once it is widened: whole groups of four out of order, the rest in it."""
-    order = np.arange(depth)
-    whole = depth - depth % len(QUAD_ORDER)
-    order[:whole] = order[:whole].reshape(-1, len(QUAD_ORDER))[:, list(QUAD_ORDER)].reshape(-1)
-    return order
 
 
 def dot_weights(weights: Array, padded_depth: int, channels: int) -> Array:
     """int32 words of int8 weights [units, depth], `channels` units at a time: [groups, padded_depth / 2, pairs].
 
-    Units and depth are filled up with zeros. Two words follow, because loads run ahead.
+    Units and depth are filled up with zeros, depth to whole groups of four, which are in QUAD_ORDER.
     """
     units, depth = weights.shape
     rows = channels + channels % 2
     groups = -(-units // channels)
     padded = np.zeros((groups * rows, padded_depth), dtype=np.int8)
     used = np.arange(units) // channels * rows + np.arange(units) % channels
-    padded[used, :depth] = weights[:, dot_order(depth)]
-    words = pack_pairs(padded, [(channel, channel + 1) for channel in range(0, groups * rows, 2)])
-    interleaved = words.reshape(groups, rows // 2, padded_depth // 2).transpose(0, 2, 1)
-    return np.concatenate([interleaved.reshape(-1), np.zeros(2, dtype=np.int32)])
+    padded[used, :depth] = weights
+    ordered = padded.reshape(-1, padded_depth // 4, 4)[..., list(QUAD_ORDER)].reshape(padded.shape)
+    words = pack_pairs(ordered, [(channel, channel + 1) for channel in range(0, groups * rows, 2)])
+    return np.ascontiguousarray(words.reshape(groups, rows // 2, padded_depth // 2).transpose(0, 2, 1)).reshape(-1)
 
 
 def dot_biases(bias: Int64Array, channels: int) -> Array:
