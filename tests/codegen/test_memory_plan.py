@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utvm.codegen.memory_plan import ArenaRegion, Item, MemoryPlan, SharedCall, live_peak, plan_memory
+from utvm.codegen.memory_plan import ArenaRegion, Item, MemoryPlan, live_peak, plan_memory
 from utvm.errors import OutOfMemoryError
 
 BIG = (ArenaRegion("big", 1 << 30),)
@@ -26,17 +24,7 @@ def item_lists(draw: st.DrawFn) -> list[Item]:
     return items
 
 
-@st.composite
-def shared_calls(draw: st.DrawFn, items: list[Item]) -> list[SharedCall]:
-    """Some of the pairs of which one ends with the call that the other begins with."""
-    pairs = [(a, b) for a in items for b in items if a is not b and a.last == b.first and a.first < b.first]
-    chosen = draw(st.lists(st.sampled_from(pairs), unique=True, max_size=6)) if pairs else []
-    return [SharedCall(a.name, b.name, draw(st.integers(-40, 40)) * 8, draw(st.booleans())) for a, b in chosen]
-
-
-def check(
-    items: list[Item], regions: tuple[ArenaRegion, ...], plan: MemoryPlan, shared: Sequence[SharedCall] = ()
-) -> None:
+def check(items: list[Item], regions: tuple[ArenaRegion, ...], plan: MemoryPlan) -> None:
     capacity = {region.name: region.capacity_bytes for region in regions}
     assert set(plan.slots) == {item.name for item in items}
     for item in items:
@@ -44,40 +32,11 @@ def check(
         assert slot.offset % 8 == 0
         assert slot.offset >= 0 and slot.offset + item.size_bytes <= plan.used_bytes[slot.region]
         assert plan.used_bytes[slot.region] <= capacity[slot.region]
-    pairs = {frozenset((pair.read, pair.written)): pair for pair in shared}
     for a, b in itertools.combinations(items, 2):
         slot_a, slot_b = plan.slots[a.name], plan.slots[b.name]
         if slot_a.region == slot_b.region and a.first <= b.last and b.first <= a.last:
-            pair = pairs.get(frozenset((a.name, b.name)))
-            apart = slot_a.offset + a.size_bytes <= slot_b.offset or slot_b.offset + b.size_bytes <= slot_a.offset
-            assert apart or (pair is not None and allows(pair, plan))
+            assert slot_a.offset + a.size_bytes <= slot_b.offset or slot_b.offset + b.size_bytes <= slot_a.offset
     assert plan.peak_bytes >= plan.live_peak_bytes
-
-
-def allows(pair: SharedCall, plan: MemoryPlan) -> bool:
-    behind = plan.slots[pair.read].offset - plan.slots[pair.written].offset
-    return behind == pair.least_bytes if pair.exact else behind >= pair.least_bytes
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.data(), item_lists(), st.lists(st.integers(40, 1500), min_size=1, max_size=3))
-def test_what_a_kernel_may_overwrite_overlaps_as_it_allows(
-    data: st.DataObject, items: list[Item], capacities: list[int]
-) -> None:
-    shared = data.draw(shared_calls(items))
-    check(items, BIG, plan_memory(items, BIG, "m", shared), shared)
-    regions = tuple(ArenaRegion(f"r{index}", capacity) for index, capacity in enumerate(capacities))
-    with contextlib.suppress(OutOfMemoryError):
-        check(items, regions, plan_memory(items, regions, "m", shared), shared)
-
-
-def test_a_chain_of_kernels_that_overwrite_their_inputs_takes_little_more_than_one_tensor() -> None:
-    items = [Item(f"t{index}", 800, index - 1, index) for index in range(8)]
-    behind = [SharedCall(f"t{index}", f"t{index + 1}", 24) for index in range(7)]
-    assert plan_memory(items, BIG, "m", behind).peak_bytes == 800 + 7 * 24
-    exact = [SharedCall(pair.read, pair.written, 0, exact=True) for pair in behind]
-    assert plan_memory(items, BIG, "m", exact).peak_bytes == 800
-    assert plan_memory(items, BIG, "m").peak_bytes == 1600
 
 
 @settings(max_examples=200, deadline=None)

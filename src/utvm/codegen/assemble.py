@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from utvm.boards import Core
 from utvm.codegen.kernel_source import KernelText, kernel_text
 from utvm.codegen.lifetimes import Lifetimes, find_lifetimes
-from utvm.codegen.memory_plan import ALIGNMENT_BYTES, ArenaRegion, Item, MemoryPlan, SharedCall, plan_memory
+from utvm.codegen.memory_plan import ArenaRegion, Item, MemoryPlan, plan_memory
 from utvm.codegen.names import Identifiers
 from utvm.codegen.program import Call, CallArgument, Constant, KernelSource, PlacedTensor, Program
 from utvm.codegen.scheduling import schedule_calls, scratch_bytes
@@ -80,8 +80,7 @@ def assemble(
         for argument in kernel.arguments
         if argument.role == "scratch"
     ]
-    shared = _shared_calls(lifetimes, [kernel for _, kernel in scheduled])
-    plan = plan_memory([*lifetimes.items, *scratch], target.regions, model.name, shared)
+    plan = plan_memory([*lifetimes.items, *scratch], target.regions, model.name)
     calls = tuple(
         _call(model, index, site, schedule, kernel, collected, plan)
         for index, (site, (schedule, kernel)) in enumerate(zip(sites, scheduled, strict=True))
@@ -99,29 +98,6 @@ def assemble(
         arenas=plan.used_bytes,
         provenance=provenance,
     )
-
-
-def _shared_calls(lifetimes: Lifetimes, kernels: Sequence[AnyKernel]) -> list[SharedCall]:
-    """What kernels may write over an input that is needed no more when they end."""
-    items = {item.name: item for item in lifetimes.items}
-    found = []
-    for index, kernel in enumerate(kernels):
-        roots = {
-            argument.parameter: lifetimes.storage[argument.tensor]
-            for argument in kernel.arguments
-            if argument.role == "tensor" and argument.tensor in lifetimes.storage
-        }
-        for argument in kernel.arguments:
-            overlap = argument.overlap
-            if overlap is None or overlap.over not in roots:
-                continue
-            read = roots[overlap.over]
-            written = roots.get(argument.parameter, _scratch_name(index, argument.parameter))
-            begins = argument.role == "scratch" or items[written].first == index
-            possible = not overlap.exact or overlap.least_bytes % ALIGNMENT_BYTES == 0
-            if begins and possible and items[read].last == index and list(roots.values()).count(read) == 1:
-                found.append(SharedCall(read, written, overlap.least_bytes, overlap.exact))
-    return found
 
 
 def _scratch_name(index: int, parameter: str) -> str:

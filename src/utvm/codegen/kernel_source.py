@@ -48,15 +48,8 @@ def kernel_text(kernel: AnyKernel) -> KernelText:
     return KernelText(
         types=kernel.types if isinstance(kernel, CKernel) else kernel_parameters(kernel),
         parameters=tuple(argument.parameter for argument in kernel.arguments),
-        aliased=kernel.aliased | _overlapping(kernel),
+        aliased=kernel.aliased,
         comments=kernel.comments,
         body=kernel.body if isinstance(kernel, CKernel) else kernel_body(kernel),
         units=tuple(unit.name for unit in kernel.units) if isinstance(kernel, CKernel) else (),
     )
-
-
-def _overlapping(kernel: AnyKernel) -> frozenset[str]:
-    """Parameters that may share memory in some call."""
-    declared = [argument for argument in kernel.arguments if argument.overlap is not None]
-    over = [argument.overlap.over for argument in declared if argument.overlap is not None]
-    return frozenset([*(argument.parameter for argument in declared), *over])

@@ -1,8 +1,7 @@
 """Where every activation lives: offsets in the board's RAM regions, from the lifetimes in call order.
 
 Tensors that share storage (views, in-place results) are one item. Items whose lifetimes do not overlap may share
-bytes, and so may an item that ends and one that begins with the same call, as far as that call's kernel allows. The
-plan's peak counts alignment and is what the generated arena has.
+bytes. The plan's peak counts alignment and is what the generated arena has.
 """
 
 from __future__ import annotations
@@ -32,28 +31,11 @@ class Item:
     @property
     def aligned_bytes(self) -> int:
         """Size rounded up to the alignment."""
-        return _round_up(self.size_bytes)
+        return -(-self.size_bytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
 
     def overlaps(self, other: Item) -> bool:
         """Whether both are alive during some call."""
         return self.first <= other.last and other.first <= self.last
-
-
-@dataclass(frozen=True)
-class SharedCall:
-    """A kernel reads item `read`, which ends with its call, and writes item `written`, which begins with it.
-
-    Where they share bytes, `read` begins at least `least_bytes` behind `written` (`exact`: just so much).
-    """
-
-    read: str
-    written: str
-    least_bytes: int
-    exact: bool = False
-
-    def extent_bytes(self, read: Item, written: Item) -> int:
-        """Bytes of both where they overlap most."""
-        return max(written.aligned_bytes, read.aligned_bytes + max(_round_up(self.least_bytes), 0))
 
 
 @dataclass(frozen=True)
@@ -86,27 +68,21 @@ class MemoryPlan:
         return sum(self.used_bytes.values())
 
 
-_Pairs = dict[tuple[str, str], SharedCall]
-"""By the names of what is written and what is read."""
-
-
-def plan_memory(
-    items: Sequence[Item], regions: Sequence[ArenaRegion], model: str, shared: Sequence[SharedCall] = ()
-) -> MemoryPlan:
-    """Place the items in the regions, most preferred first; `shared` says which may overlap though both are alive.
+def plan_memory(items: Sequence[Item], regions: Sequence[ArenaRegion], model: str) -> MemoryPlan:
+    """Place the items in the regions, most preferred first.
 
     The first region that can hold everything does; otherwise items spill over to the next regions. Raises
     OutOfMemoryError naming the tensors alive at the fullest call, and the shortage.
     """
-    peak, peak_call = live_peak(items, shared)
-    best = _one_arena(items, shared)
+    peak, peak_call = live_peak(items)
+    best = _one_arena(items)
     size = _extent(items, best)
     for region in regions:
         if size <= region.capacity_bytes:
             slots = {name: Slot(region.name, offset) for name, offset in best.items()}
             return MemoryPlan(slots, {region.name: size} if items else {}, peak)
     for order in _orders(items):
-        spilled = _spill(order, regions, shared)
+        spilled = _spill(order, regions)
         if spilled is not None:
             used = {
                 region.name: max(
@@ -123,17 +99,11 @@ def plan_memory(
     raise _out_of_memory(items, regions, model, peak, peak_call)
 
 
-def live_peak(items: Sequence[Item], shared: Sequence[SharedCall] = ()) -> tuple[int, int]:
+def live_peak(items: Sequence[Item]) -> tuple[int, int]:
     """The most bytes alive during one call, and that call: no plan can do with less."""
-    by_name = {item.name: item for item in items}
-    saved: dict[int, int] = {}
-    for pair in shared:
-        read, written = by_name[pair.read], by_name[pair.written]
-        gain = read.aligned_bytes + written.aligned_bytes - pair.extent_bytes(read, written)
-        saved[written.first] = saved.get(written.first, 0) + max(gain, 0)
     best, call = 0, 0
     for moment in sorted({item.first for item in items}):
-        alive = sum(item.aligned_bytes for item in items if item.first <= moment <= item.last) - saved.get(moment, 0)
+        alive = sum(item.aligned_bytes for item in items if item.first <= moment <= item.last)
         if alive > best:
             best, call = alive, moment
     return best, call
@@ -145,21 +115,17 @@ def _orders(items: Sequence[Item]) -> list[list[Item]]:
         sorted(items, key=lambda item: (-item.aligned_bytes * (item.last - item.first + 1), item.first, item.name)),
         sorted(items, key=lambda item: (item.first, -item.aligned_bytes, item.name)),
         sorted(items, key=lambda item: (-(item.last - item.first), -item.aligned_bytes, item.name)),
-        # Backwards: what is read over what is written, a little behind it.
-        sorted(items, key=lambda item: (-item.first, -item.aligned_bytes, item.name)),
-        sorted(items, key=lambda item: (-item.last, -item.aligned_bytes, item.name)),
     ]
 
 
-def _one_arena(items: Sequence[Item], shared: Sequence[SharedCall]) -> dict[str, int]:
+def _one_arena(items: Sequence[Item]) -> dict[str, int]:
     """Offsets in one arena; stops at the lower bound, else improves the order by deterministic random swaps."""
-    bound, _ = live_peak(items, shared)
-    pairs = _by_names(shared)
+    bound, _ = live_peak(items)
     best: dict[str, int] = {}
     best_size = -1
     best_order: list[Item] = []
     for order in _orders(items):
-        offsets = _first_fit(order, pairs)
+        offsets = _first_fit(order)
         size = _extent(items, offsets)
         if best_size < 0 or size < best_size:
             best, best_size, best_order = offsets, size, order
@@ -171,70 +137,46 @@ def _one_arena(items: Sequence[Item], shared: Sequence[SharedCall]) -> dict[str,
         order = list(best_order)
         a, b = generator.randrange(len(order)), generator.randrange(len(order))
         order.insert(b, order.pop(a))
-        offsets = _first_fit(order, pairs)
+        offsets = _first_fit(order)
         size = _extent(items, offsets)
         if size <= best_size:
             best, best_size, best_order = offsets, size, order
     return best
 
 
-def _first_fit(order: Sequence[Item], pairs: _Pairs) -> dict[str, int]:
+def _first_fit(order: Sequence[Item]) -> dict[str, int]:
     offsets: dict[str, int] = {}
     placed: list[Item] = []
     for item in order:
-        offsets[item.name] = _lowest_gap(item, [(offsets[other.name], other) for other in placed], pairs)
+        offsets[item.name] = _lowest_gap(item, [(offsets[other.name], other) for other in placed])
         placed.append(item)
     return offsets
 
 
-def _lowest_gap(item: Item, placed: Sequence[tuple[int, Item]], pairs: _Pairs) -> int:
-    """The lowest offset at which the item is in nobody's way."""
-    taken = [span for start, other in placed if item.overlaps(other) for span in _taken(item, start, other, pairs)]
+def _lowest_gap(item: Item, placed: Sequence[tuple[int, Item]]) -> int:
+    """The lowest offset at which the item meets no placed item that is alive with it."""
     offset = 0
-    for low, high in sorted(taken):
-        if low < offset < high:
-            offset = high
+    for start, other in sorted(((start, other) for start, other in placed if item.overlaps(other)), key=_by_start):
+        if start - offset >= item.aligned_bytes:
+            break
+        offset = max(offset, start + other.aligned_bytes)
     return offset
 
 
-def _taken(item: Item, start: int, other: Item, pairs: _Pairs) -> list[tuple[int, int]]:
-    """Where an item cannot begin because of another one at `start`: strictly between the ends of each span."""
-    low, high = start - item.aligned_bytes, start + other.aligned_bytes
-    writes, reads = pairs.get((item.name, other.name)), pairs.get((other.name, item.name))
-    if writes is not None:
-        best = min(max(_round_down(start - writes.least_bytes), low), high)
-        return [(low, best), (best, high)] if writes.exact else [(best, high)]
-    if reads is not None:
-        best = min(max(_round_up(start + reads.least_bytes), low), high)
-        return [(low, best), (best, high)] if reads.exact else [(low, best)]
-    return [(low, high)]
-
-
-def _by_names(shared: Sequence[SharedCall]) -> _Pairs:
-    return {(pair.written, pair.read): pair for pair in shared}
-
-
-def _round_up(size_bytes: int) -> int:
-    return -(-size_bytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
-
-
-def _round_down(size_bytes: int) -> int:
-    return size_bytes // ALIGNMENT_BYTES * ALIGNMENT_BYTES
+def _by_start(entry: tuple[int, Item]) -> int:
+    return entry[0]
 
 
 def _extent(items: Sequence[Item], offsets: dict[str, int]) -> int:
     return max((offsets[item.name] + item.aligned_bytes for item in items), default=0)
 
 
-def _spill(
-    order: Sequence[Item], regions: Sequence[ArenaRegion], shared: Sequence[SharedCall]
-) -> dict[str, Slot] | None:
-    pairs = _by_names(shared)
+def _spill(order: Sequence[Item], regions: Sequence[ArenaRegion]) -> dict[str, Slot] | None:
     slots: dict[str, Slot] = {}
     placed: dict[str, list[tuple[int, Item]]] = {region.name: [] for region in regions}
     for item in order:
         for region in regions:
-            offset = _lowest_gap(item, placed[region.name], pairs)
+            offset = _lowest_gap(item, placed[region.name])
             if offset + item.aligned_bytes <= region.capacity_bytes:
                 slots[item.name] = Slot(region.name, offset)
                 placed[region.name].append((offset, item))

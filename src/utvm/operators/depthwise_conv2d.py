@@ -18,7 +18,6 @@ from utvm.operators.checks import (
 )
 from utvm.operators.kernel import Kernel
 from utvm.operators.kernel_builder import KernelBuilder
-from utvm.operators.overlap import window_overlap
 from utvm.operators.rule import OperatorRule, TensorType, require
 from utvm.operators.window import output_size, tap_range
 
@@ -87,8 +86,7 @@ class DepthwiseConv2DRule(OperatorRule[DepthwiseConv2D]):
             w = k.input("weights", weights)
             b = k.input("bias", bias)
             requantizer = k.requantization("", operator.requantization)
-            overlap = window_overlap("input", image.shape, outputs[0].shape, operator.strides, operator.padding)
-            out = k.output("output", outputs[0], overlap=overlap)
+            out = k.output("output", outputs[0])
             _, out_height, out_width, _ = outputs[0].shape
             with k.loops(n=batch, oy=out_height, ox=out_width) as (n, oy, ox):
                 rows = tap_range(k, "ky", oy, out_height, stride_y, pad.top, dilation_y, kernel_height, height)

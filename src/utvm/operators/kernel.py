@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from utvm.model.tensor import Array
-from utvm.operators.overlap import Overlap
 
 
 @dataclass(frozen=True)
@@ -14,8 +13,7 @@ class KernelArgument:
     """What a kernel parameter is bound to in one call.
 
     role `tensor`: the model tensor named `tensor`; role `constant`: `data`, which the kernel needs beside the model's
-    own constants (multipliers, tables); role `scratch`: `size_bytes` of memory alive during the call only. `overlap`
-    says that a written tensor or scratch may lie over a tensor that is read, if that is needed no more.
+    own constants (multipliers, tables); role `scratch`: `size_bytes` of memory alive during the call only.
     """
 
     parameter: str
@@ -24,7 +22,6 @@ class KernelArgument:
     data: Array | None = None
     size_bytes: int = 0
     written: bool = False
-    overlap: Overlap | None = None
 
 
 @dataclass(frozen=True)

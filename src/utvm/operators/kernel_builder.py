@@ -14,7 +14,6 @@ import numpy as np
 from utvm.model.operator_types import Operator, Requantization
 from utvm.model.tensor import ITEM_SIZE_BYTES, Array, Tensor
 from utvm.operators.kernel import Kernel, KernelArgument
-from utvm.operators.overlap import Overlap
 
 Expression = Any
 
@@ -81,13 +80,11 @@ class KernelBuilder:
         self._arguments.append(KernelArgument(parameter, "tensor", tensor=tensor.name))
         return self._parameter(parameter, tensor.shape if shape is None else shape, tensor.dtype)
 
-    def output(
-        self, parameter: str, tensor: Tensor, shape: tuple[int, ...] | None = None, overlap: Overlap | None = None
-    ) -> Any:
-        """A tensor that is written; `overlap` as KernelArgument has it."""
+    def output(self, parameter: str, tensor: Tensor, shape: tuple[int, ...] | None = None) -> Any:
+        """A tensor that is written."""
         if self._operator.in_place is not None and tensor.name == self._operator.outputs[0]:
             self._aliased.add(parameter)
-        self._arguments.append(KernelArgument(parameter, "tensor", tensor=tensor.name, written=True, overlap=overlap))
+        self._arguments.append(KernelArgument(parameter, "tensor", tensor=tensor.name, written=True))
         return self._parameter(parameter, tensor.shape if shape is None else shape, tensor.dtype)
 
     def constant(self, parameter: str, data: Array) -> Any:

@@ -12,7 +12,6 @@ from utvm.model.tensor import Array, Tensor
 from utvm.operators.checks import require_clamp, require_window, sole_input
 from utvm.operators.kernel import Kernel
 from utvm.operators.kernel_builder import KernelBuilder
-from utvm.operators.overlap import window_overlap
 from utvm.operators.rule import OperatorRule, TensorType, require
 from utvm.operators.window import output_size, tap_range
 
@@ -63,8 +62,7 @@ class Pool2DRule(OperatorRule[Pool2D]):
         average = operator.kind == "average"
         with KernelBuilder(f"{operator.kind}_pool2d", operator) as k:
             x = k.input("input", inputs[0])
-            overlap = window_overlap("input", inputs[0].shape, outputs[0].shape, operator.strides, operator.padding)
-            out = k.output("output", outputs[0], overlap=overlap)
+            out = k.output("output", outputs[0])
             with k.loops(n=batch, oy=out_height, ox=out_width) as (n, oy, ox):
                 rows = tap_range(k, "ky", oy, out_height, stride_y, pad.top, 1, window_y, height)
                 columns = tap_range(k, "kx", ox, out_width, stride_x, pad.left, 1, window_x, width)

@@ -25,7 +25,6 @@ from utvm.schedules.conv2d_channels import (
     sweep_cycles,
 )
 from utvm.schedules.conv2d_layout import Geometry, StripLayout, tile_sizes, unroll_choices, widest_tile
-from utvm.schedules.conv2d_overlap import strip_overlap
 from utvm.schedules.conv2d_strip_source import strip_body
 from utvm.schedules.schedule import KnobValue, Schedule
 from utvm.schedules.template import Site, Template
@@ -115,7 +114,6 @@ class Conv2DStrip(Template):
         packed = pack_pairs(_tap_rows(layout, found.weights), found.pairs)
         scaling = records(found.bias, operator.requantization, operator.output_zero_point, found.ranges, found.pairs)
         image, weights, _ = site.inputs
-        overlap = strip_overlap("input", layout)
         return CKernel(
             stem="conv2d_strip",
             body="\n".join([body, *limit.statements]),
@@ -124,7 +122,7 @@ class Conv2DStrip(Template):
                 KernelArgument("input", "tensor", tensor=image.name),
                 KernelArgument("weights", "constant", data=packed),
                 KernelArgument("records", "constant", data=scaling),
-                KernelArgument("output", "tensor", site.outputs[0].name, written=True, overlap=overlap),
+                KernelArgument("output", "tensor", tensor=site.outputs[0].name, written=True),
                 KernelArgument("strip", "scratch", size_bytes=layout.size_bytes(), written=True),
             ),
             comments=(

@@ -31,7 +31,6 @@ from utvm.schedules.conv2d_channels import (
     sweep_cycles,
 )
 from utvm.schedules.conv2d_layout import Geometry
-from utvm.schedules.conv2d_overlap import winograd_overlap
 from utvm.schedules.conv2d_winograd_layout import WinogradLayout, grouped
 from utvm.schedules.conv2d_winograd_source import winograd_body
 from utvm.schedules.schedule import KnobValue, Schedule
@@ -104,13 +103,7 @@ class Conv2DWinograd(Template):
                 KernelArgument("input", "tensor", tensor=image.name),
                 KernelArgument("weights", "constant", data=transformed_weights(weights, channels.pairs)),
                 KernelArgument("records", "constant", data=records),
-                KernelArgument(
-                    "output",
-                    "tensor",
-                    tensor=site.outputs[0].name,
-                    written=True,
-                    overlap=winograd_overlap("input", layout),
-                ),
+                KernelArgument("output", "tensor", tensor=site.outputs[0].name, written=True),
                 KernelArgument("workspace", "scratch", size_bytes=layout.scratch_bytes, written=True),
             ),
             comments=(

@@ -14,7 +14,6 @@ from utvm.microkernels.depthwise import (
 )
 from utvm.model.operator_types import DepthwiseConv2D
 from utvm.operators.kernel import CKernel, CodeUnit, KernelArgument
-from utvm.operators.overlap import Overlap, step_overlap
 from utvm.schedules.depthwise_plan import WINDOW, Plan, channel_sums, folded_bias
 from utvm.schedules.template import Site
 
@@ -54,28 +53,13 @@ def depthwise_kernel(site: Site, plan: Plan) -> CKernel:
         types=("const int8_t", "int8_t", "const int32_t", "int16_t"),
         arguments=(
             KernelArgument("input", "tensor", image.name),
-            KernelArgument("output", "tensor", output.name, written=True, overlap=_overlap(site, plan)),
+            KernelArgument("output", "tensor", output.name, written=True),
             KernelArgument("records", "constant", data=records),
             KernelArgument("planes", "scratch", size_bytes=plan.scratch_bytes(site)),
         ),
         comments=_comments(site, operator, plan),
         units=tuple(units),
     )
-
-
-def _overlap(site: Site, plan: Plan) -> Overlap | None:
-    """A band reads all rows under it while it writes, channel by channel."""
-    batch, _, width, channels = site.inputs[0].shape
-    _, _, out_width, out_channels = site.outputs[0].shape
-    if batch == 1 and plan.band >= plan.rows and out_channels == channels:
-        # A channel is widened whole before its outputs are written where others of that channel were.
-        return Overlap("input", 0, exact=True)
-    if batch > 1 or plan.along == "columns":
-        return None
-    firsts = range(0, plan.rows, plan.band)
-    written = [min(first + plan.band, plan.rows) * out_width * out_channels for first in firsts]
-    needed = [max(first * plan.row_stride - plan.above, 0) * width * channels for first in firsts]
-    return step_overlap("input", written, needed)
 
 
 def _comments(site: Site, operator: DepthwiseConv2D, plan: Plan) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ from utvm.microkernels.conv.clamp import clamp_bytes, clamp_operands
 from utvm.microkernels.pool import MOST_TAPS, PoolWindow, pool_unit
 from utvm.model.operator_types import Pool2D
 from utvm.operators.kernel import CKernel, KernelArgument
-from utvm.operators.overlap import window_overlap
 from utvm.schedules.schedule import Schedule
 from utvm.schedules.template import Site, Template
 
@@ -62,14 +61,13 @@ class PoolWords(Template):
             units.append(clamp)
             operands = ", ".join(f"{operand}U" for operand in clamp_operands(operator.clamp))
             body.append(f"{clamp.name}(output, {output.element_count}, {operands});")
-        overlap = window_overlap("input", image.shape, output.shape, operator.strides, operator.padding)
         return CKernel(
             stem=f"{operator.kind}_pool2d_words",
             body="\n".join(body),
             types=("const int8_t", "int8_t"),
             arguments=(
                 KernelArgument("input", "tensor", image.name),
-                KernelArgument("output", "tensor", output.name, written=True, overlap=overlap),
+                KernelArgument("output", "tensor", output.name, written=True),
             ),
             comments=(
                 f"{height}x{width}x{channels}, window {operator.window}, strides {operator.strides}",
