@@ -121,5 +121,9 @@ class KernelError(UtvmError):
         super().__init__(message)
 
 
+class CycleLimitError(UtvmError):
+    """Code ran for more cycles than it was given."""
+
+
 class MismatchError(UtvmError):
     """An answer differs from the reference."""

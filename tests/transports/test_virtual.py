@@ -12,7 +12,7 @@ from typing import ClassVar
 import pytest
 
 from tests.transports.conformance import TransportConformance
-from utvm.errors import TransportError, UsageError, VirtualBoardError
+from utvm.errors import TransportError, TransportTimeout, UsageError, VirtualBoardError
 from utvm.transports import StopKind, Transport, VirtualBoardProcess, VirtualBoardTransport
 
 FLASH, DTCM = 0x0800_0000, 0x2000_0000
@@ -46,6 +46,21 @@ def test_counters_follow_what_ran(transport: VirtualBoardTransport) -> None:
     transport.execute(DTCM | 1, 5.0, stop_addr=DTCM + 0x100, stack_addr=DTCM + 0x1000)
     assert transport.instructions - before == 4
     assert transport.cycles >= 2  # two instructions a cycle at most
+
+
+def test_a_limit_of_cycles_stops_the_core_once(transport: VirtualBoardTransport) -> None:
+    transport.write(DTCM, bytes.fromhex("fee7"))  # b .
+    before = transport.cycles
+    transport.limit_cycles(1000)
+    stop = transport.execute(DTCM | 1, 5.0)
+    assert stop.kind is StopKind.INTERRUPTED and stop.pc == DTCM
+    assert 1000 <= transport.cycles - before < 1100
+    with pytest.raises(TransportTimeout):
+        transport.execute(DTCM | 1, 0.2)
+    transport.limit_cycles(1000)
+    transport.limit_cycles(None)
+    with pytest.raises(TransportTimeout):
+        transport.execute(DTCM | 1, 0.2)
 
 
 def test_a_fault_says_what_happened_in_words(transport: VirtualBoardTransport) -> None:

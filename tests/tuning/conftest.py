@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -10,11 +10,11 @@ import pytest
 
 from tests.schedules.conv2d_cases import Convolution
 from utvm.boards import Board, load_board
-from utvm.codegen.program import Program
 from utvm.model import Model
 from utvm.schedules import registry, selection
 from utvm.schedules.template import Template
-from utvm.session.standalone import StandaloneSession
+from utvm.session.benches import Benches
+from utvm.transports import open_transport
 from utvm.tuning.conditions import Conditions, utvm_version
 from utvm.tuning.measure import Measurer
 from utvm.tuning.records import Record, Records, RecordWriter, load_records
@@ -58,13 +58,19 @@ class Tune(Protocol):
         timeout_s: float = ...,
         jobs: int = ...,
         max_ram_bytes: int | None = ...,
+        patience: int = ...,
     ) -> TuningResult: ...
 
 
+@pytest.fixture(scope="session")
+def benches(board: Board) -> Iterator[Benches]:
+    """Boards that all tests of a process share, as a tuning's schedules do."""
+    with Benches(board, lambda: open_transport(board)) as opened:
+        yield opened
+
+
 @pytest.fixture
-def tuned(board: Board) -> Tune:
-    def opened(program: Program) -> StandaloneSession:
-        return StandaloneSession(program, board)
+def tuned(board: Board, benches: Benches) -> Tune:
 
     def tune_to_file(
         model: Model,
@@ -74,11 +80,12 @@ def tuned(board: Board) -> Tune:
         timeout_s: float = 30.0,
         jobs: int = 1,
         max_ram_bytes: int | None = None,
+        patience: int = 3,
     ) -> TuningResult:
         known = load_records([file]) if file.exists() else Records()
         tasks = tasks_of(places_of(model, board, max_ram_bytes))
         with RecordWriter(file) as writer:
-            return tune(tasks, Measurer(board, opened, timeout_s), now, writer, known, Effort(trials, jobs))
+            return tune(tasks, Measurer(board, benches, timeout_s, patience), now, writer, known, Effort(trials, jobs))
 
     return tune_to_file
 

@@ -98,7 +98,7 @@ class _Huge(_Spoiled):
         (_Refused(), "compile"),
         (_NoC(), "compile"),
         (_Faulty(), "fault"),
-        (_Endless(), "timeout"),
+        (_Endless(), "too slow"),
         (_Huge(), "out of memory"),
     ],
     ids=lambda value: value.name if isinstance(value, Template) else "",
@@ -118,3 +118,12 @@ def test_a_failure_is_a_value_with_a_class(
     # Known failures are not tried again.
     again = tuned(convolution, file)
     assert (again.measured, again.tasks[0].reused, again.tasks[0].failures) == (0, 2, {kind: 1})
+
+
+def test_what_does_not_end_is_given_up(
+    convolution: Model, tuned: Tune, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the clock, where there is nothing to compare cycles with."""
+    use_templates(monkeypatch, [Portable(), _Endless()])
+    (task,) = tuned(convolution, tmp_path / "records.jsonl", timeout_s=1.0, patience=1 << 30).tasks
+    assert task.failures == {"timeout": 1} and task.best == PORTABLE

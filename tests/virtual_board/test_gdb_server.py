@@ -165,6 +165,10 @@ def test_monitor_commands(client: RawClient) -> None:
         ("cycles", r"cycles \d+\ninstructions \d+"),
         ("faults", "cfsr 0x00000000"),
         ("reset halt", "halted at"),
+        ("cold", "as after power-up"),
+        ("limit 100", "limit 100"),
+        ("limit off", "limit off"),
+        ("limit much", "there are"),
         ("bogus", "there are"),
     ):
         console = client.ask(b"qRcmd," + command.encode().hex().encode())

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from utvm.cli.services import STANDALONE_WAYS, ToolchainChoice, check_timing
 from utvm.errors import UsageError
 
 if TYPE_CHECKING:
     from utvm.boards import Board
-    from utvm.cli.services import RunningSession, Services, ToolchainChoice
     from utvm.codegen.program import Program
+    from utvm.session.hosted import HostedSession
     from utvm.tuning.measure import Opener
 
 _SEVERAL = ("virtual", "qemu")
@@ -20,15 +22,37 @@ _VIRTUAL_JOBS = 2
 
 @dataclass(frozen=True)
 class TuningWay:
-    """An opener of sessions, the words for how cycles are counted there, and how many boards there are."""
+    """A way to boards. `counting` says in words how cycles are counted there; `jobs` is how many boards there are."""
 
-    opener: Opener
+    board: Board
+    via: str | None
+    mode: str
+    timing: str | None
+    memory: str
     counting: str
     jobs: int
+    toolchain: ToolchainChoice
+
+    @contextmanager
+    def opened(self) -> Iterator[Opener]:
+        """An opener of sessions; boards that stay between sessions end with the `with`."""
+        from utvm.session.benches import Benches
+        from utvm.session.hosted import HostedSession
+        from utvm.transports import CycleCounting, open_transport
+
+        counting = CycleCounting(self.timing, self.memory)
+        if self.mode == "standalone":
+            with Benches(self.board, lambda: open_transport(self.board, self.via, counting), self.toolchain) as benches:
+                yield benches
+            return
+
+        def hosted(program: Program) -> HostedSession:
+            return HostedSession(program, self.board, self.toolchain, None, self.via, counting)
+
+        yield hosted
 
 
 def tuning_way(
-    services: Services,
     board: Board,
     via: str | None,
     mode: str | None,
@@ -38,23 +62,15 @@ def tuning_way(
     toolchain: ToolchainChoice,
 ) -> TuningWay:
     """The way that the options name. Raises UsageError for several boards where there is one."""
-    from utvm.cli.services import check_timing
-
     check_timing(timing, board)
     way = via or board.hosted.comms
     if way not in _SEVERAL and (jobs or 1) > 1:
         raise UsageError(f"{way} is one board: --jobs {jobs} is for virtual boards and QEMU")
     memory = memory or ("board" if way == "virtual" else "zero-wait")
-    reach = services.reaching(via, mode, timing, memory)
-
-    def opener(program: Program) -> AbstractContextManager[RunningSession]:
-        return reach(program, board, toolchain, _silent)
-
     counting = f"{way}, timing {timing or board.core.name}, memory {memory}"
     if mode is not None:
         counting += f", {mode}"
-    return TuningWay(opener, counting, jobs or (_VIRTUAL_JOBS if way in _SEVERAL else 1))
-
-
-def _silent(stage: str) -> None:
-    del stage
+    mode = mode or ("standalone" if way in STANDALONE_WAYS else "hosted")
+    return TuningWay(
+        board, via, mode, timing, memory, counting, jobs or (_VIRTUAL_JOBS if way in _SEVERAL else 1), toolchain
+    )

@@ -8,7 +8,17 @@ from utvm.codegen.c_text import C_TYPES, CWriter
 from utvm.codegen.kernel_files import HEADER_NAMES, UNIT_FILES, begin_file, begin_guard, kernel_files
 from utvm.codegen.program import Call, CallArgument, PlacedTensor, Program
 
-__all__ = ["HEADER_NAMES", "UNIT_FILES", "call_lines", "compiled_files", "source_files", "tensor_macros"]
+__all__ = [
+    "HEADER_NAMES",
+    "UNIT_FILES",
+    "arena_definitions",
+    "arena_name",
+    "call_lines",
+    "compiled_files",
+    "model_header",
+    "source_files",
+    "tensor_macros",
+]
 
 Base = Callable[[str], str]
 """From a region to the C expression of its arena's first byte."""
@@ -16,7 +26,7 @@ Base = Callable[[str], str]
 
 def source_files(program: Program) -> dict[str, str]:
     """File name to C text. They need no heap, stdio or libm, and no other file unless UTVM_PROFILE is defined."""
-    own = {"model.h": _model_header(program), "model.c": _model(program), "tasks.c": _tasks(program)}
+    own = {"model.h": model_header(program), "model.c": _model(program), "tasks.c": _tasks(program)}
     return kernel_files(program) | own
 
 
@@ -27,7 +37,8 @@ def compiled_files(program: Program) -> tuple[str, ...]:
     return ("model.c", "kernels.c", "constants.c", *units)
 
 
-def _model_header(program: Program) -> str:
+def model_header(program: Program) -> str:
+    """The text of model.h: arenas, activations, the run."""
     out = begin_file(program, "The model")
     begin_guard(out, "model")
     out.line("#include <stdint.h>")
@@ -37,7 +48,7 @@ def _model_header(program: Program) -> str:
     for region in program.arenas:
         out.line(f"extern uint8_t utvm_arena_{region}[UTVM_ARENA_{region.upper()}_BYTES];")
     out.line()
-    tensor_macros(out, program, _arena)
+    tensor_macros(out, program, arena_name)
     out.line()
     for kind, names in (("input", program.inputs), ("output", program.outputs)):
         for index, name in enumerate(names):
@@ -55,7 +66,8 @@ def _model_header(program: Program) -> str:
     return out.text()
 
 
-def _arena(region: str) -> str:
+def arena_name(region: str) -> str:
+    """The C name of a region's arena."""
     return f"utvm_arena_{region}"
 
 
@@ -77,10 +89,7 @@ def _model(program: Program) -> str:
     out.line('#include "constants.h"')
     out.line('#include "kernels.h"')
     out.line()
-    for region in program.arenas:
-        out.line(f'__attribute__((section(".utvm_arena.{region}"), aligned(16)))')
-        out.line(f"uint8_t utvm_arena_{region}[UTVM_ARENA_{region.upper()}_BYTES];")
-    out.line()
+    arena_definitions(out, program)
     out.line("#ifdef UTVM_PROFILE")
     out.line('#include "utvm_profile.h"')
     out.line("const int32_t utvm_model_layer_count = UTVM_MODEL_LAYER_COUNT;")
@@ -97,12 +106,20 @@ def _model(program: Program) -> str:
             outputs = ", ".join(program.tensor(name).symbol for name in call.outputs)
             out.comment([f"{index}: {call.operator} {call.layer} -> {outputs}"])
             out.line(f"utvm_layer_begin({index});")
-            call_lines(out, program, call, _arena)
+            call_lines(out, program, call, arena_name)
             out.line(f"utvm_layer_end({index});")
             with out.block("if (status != 0)"):
                 out.line("return status;")
         out.line("return status;")
     return out.text()
+
+
+def arena_definitions(out: CWriter, program: Program) -> None:
+    """The arenas that model.h declares, and an empty line."""
+    for region in program.arenas:
+        out.line(f'__attribute__((section(".utvm_arena.{region}"), aligned(16)))')
+        out.line(f"uint8_t {arena_name(region)}[UTVM_ARENA_{region.upper()}_BYTES];")
+    out.line()
 
 
 def call_lines(out: CWriter, program: Program, call: Call, base: Base) -> None:

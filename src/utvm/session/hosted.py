@@ -9,6 +9,7 @@ from utvm.boards import Board
 from utvm.codegen.program import Program
 from utvm.errors import UsageError
 from utvm.model.tensor import Array
+from utvm.session.call_run import CallRun
 from utvm.session.graph import GraphExecutor
 from utvm.session.session import DEFAULT_TIMEOUT_S, Prefer, Session, Stage
 from utvm.session.standalone import Run
@@ -69,6 +70,14 @@ class HostedSession:
         done = self._executor.run(inputs)
         kind = self._session.transport.cycles_kind
         return Run(done.outputs, done.cycles, done.layer_cycles, done.stack_bytes, kind)
+
+    def run_call(
+        self, index: int, inputs: Mapping[str, Array], timeout_s: float, most_cycles: int | None = None
+    ) -> CallRun:
+        """Run call number `index` on the program's inputs. Raises what `run` raises; no cycles are limited."""
+        del most_cycles
+        self._session.timeout_s = timeout_s
+        return self._executor.run_call(index, inputs)
 
     def close(self) -> None:
         """End the session."""

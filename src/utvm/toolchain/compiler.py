@@ -25,12 +25,14 @@ FREESTANDING_FLAGS = ("-ffreestanding", "-fno-stack-protector")
 
 @dataclass(frozen=True)
 class CompileJob:
-    """One source file and the object file to make of it."""
+    """One source file and the object file to make of it. Without `cached`, for a source that nobody compiles twice,
+    the cache is left alone."""
 
     source: Path
     output: Path
     include_dirs: tuple[Path, ...] = ()
     extra_flags: tuple[str, ...] = ()
+    cached: bool = True
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,14 @@ class Compiler:
         include_dirs: Sequence[Path] = (),
         extra_flags: Sequence[str] = (),
         cache: ObjectCache | None = None,
+        *,
+        cached: bool = True,
     ) -> Path:
         """Compile a C or assembly source to the object file `output` and return it.
 
         The object is the same whatever the directory it was built in. It comes from the cache if the preprocessed
-        source, the flags and the compiler are those of an earlier compilation. Raises ToolchainError.
+        source, the flags and the compiler are those of an earlier compilation; not if `cached` is false, which saves
+        the preprocessing. Raises ToolchainError.
         """
         source, output = source.resolve(), output.resolve()
         if not source.is_file():
@@ -68,6 +73,9 @@ class Compiler:
         maps = [f"-ffile-prefix-map={directory}=." for directory in hidden]
         command = [*self.command, *flags, *(f"-I{directory}" for directory in directories), *maps]
         what = f"compile {source.name}"
+        if not cached:
+            run_tool([*command, "-c", source.name, "-o", str(output)], what, cwd=source.parent)
+            return output
 
         # zig's options for its assembler stay unused where assembly is only preprocessed.
         unused = ["-Wno-unused-command-line-argument"] if self.kind == "zig" and source.suffix == ".S" else []
@@ -88,7 +96,9 @@ class Compiler:
         """Compile several sources side by side; the objects come in the order of the jobs. Raises ToolchainError."""
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
             futures = [
-                pool.submit(self.compile, job.source, job.output, job.include_dirs, job.extra_flags, cache)
+                pool.submit(
+                    self.compile, job.source, job.output, job.include_dirs, job.extra_flags, cache, cached=job.cached
+                )
                 for job in jobs
             ]
             try:

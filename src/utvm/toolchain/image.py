@@ -64,6 +64,14 @@ def build_image(
     """
     try:
         objects = _compile_all(board, compiler, sources, include_dirs, build_dir, defines)
+    except OSError as error:
+        raise _cannot_build(build_dir, error) from error
+    return link_image(board, compiler, objects, build_dir)
+
+
+def link_image(board: Board, compiler: Compiler, objects: Sequence[Path], build_dir: Path) -> Image:
+    """Link objects, the runtime's among them, to `build_dir`/image.elf. Raises what `build_image` raises."""
+    try:
         script = build_dir / "linker.ld"
         script.write_text(linker_script(board), encoding="utf-8")
         output = build_dir / "image.elf"
@@ -75,9 +83,33 @@ def build_image(
                 raise
             raise overflow from error
     except OSError as error:
-        raise ToolchainError(f"cannot build an image in {build_dir}: {error}") from error
+        raise _cannot_build(build_dir, error) from error
     elf = read_elf(output, bits=8 * board.hosted.word_size_bytes)
     return Image(output, elf, _sizes(board, elf))
+
+
+def _cannot_build(build_dir: Path, error: OSError) -> ToolchainError:
+    return ToolchainError(f"cannot build an image in {build_dir}: {error}")
+
+
+def runtime_objects(board: Board, compiler: Compiler, build_dir: Path) -> list[Path]:
+    """The standalone runtime compiled to `build_dir`, the same for every image of the board. Raises ToolchainError."""
+    build_dir.mkdir(parents=True, exist_ok=True)
+    with resources.as_file(resources.files("utvm") / "runtime") as runtime:
+        return compiler.compile_all(_runtime_jobs(board, runtime, build_dir))
+
+
+def fresh_objects(compiler: Compiler, sources: Sequence[Path], build_dir: Path, flags: Sequence[str]) -> list[Path]:
+    """Generated sources, with the runtime's headers and those beside them, that nobody compiles twice: past the cache.
+
+    Raises ToolchainError.
+    """
+    with resources.as_file(resources.files("utvm") / "runtime" / "include") as include:
+        jobs = [
+            CompileJob(path, build_dir / f"{path.name}.o", (include,), (*WARNING_FLAGS, *flags), cached=False)
+            for path in sources
+        ]
+        return compiler.compile_all(jobs)
 
 
 def _compile_all(
@@ -91,16 +123,19 @@ def _compile_all(
     build_dir.mkdir(parents=True, exist_ok=True)
     flags = (*WARNING_FLAGS, *(f"-D{define}" for define in defines))
     with resources.as_file(resources.files("utvm") / "runtime") as runtime:
-        include = runtime / "include"
-        jobs = [
-            CompileJob(path, build_dir / f"runtime_{path.stem}.o", (include,), RUNTIME_FLAGS)
-            for path in standalone_sources(board, runtime)
-        ]
+        jobs = _runtime_jobs(board, runtime, build_dir)
         jobs += [
-            CompileJob(path, build_dir / f"{index}_{path.stem}.o", (*include_dirs, include), flags)
+            CompileJob(path, build_dir / f"{index}_{path.stem}.o", (*include_dirs, runtime / "include"), flags)
             for index, path in enumerate(sources)
         ]
         return compiler.compile_all(jobs)
+
+
+def _runtime_jobs(board: Board, runtime: Path, build_dir: Path) -> list[CompileJob]:
+    return [
+        CompileJob(path, build_dir / f"runtime_{path.stem}.o", (runtime / "include",), RUNTIME_FLAGS)
+        for path in standalone_sources(board, runtime)
+    ]
 
 
 _CORE_SOURCES = {

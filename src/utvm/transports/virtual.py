@@ -175,6 +175,14 @@ class VirtualBoardTransport(GdbTransport):
         """The timing model and the memory timing, in words."""
         return self.monitor("timing").splitlines()[-1]
 
+    def forget_history(self) -> None:
+        """Empty caches and untrained predictors, as after power-up."""
+        self.monitor("cold")
+
+    def limit_cycles(self, cycles: int | None) -> None:
+        """The core stops, as if interrupted, when so many more cycles have passed; None takes the limit back."""
+        self.monitor(f"limit {'off' if cycles is None else cycles}")
+
     def start_profile(self) -> None:
         """Forget the last profile, and count what basic blocks cost from now on."""
         self.monitor("profile start")

@@ -1,4 +1,4 @@
-"""Several schedules of one operator as one program: the operator once per schedule, all on the same inputs."""
+"""Several schedules of one operator as one program: a call for each, all on the same inputs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import numpy as np
 from utvm.boards import Board
 from utvm.codegen.assemble import Target, assemble
 from utvm.codegen.budget import check_constants
-from utvm.codegen.memory_plan import Item
 from utvm.codegen.program import Program
 from utvm.compiler import provenance
 from utvm.model import Array, Model
@@ -20,7 +19,7 @@ from utvm.operators import rule_of
 from utvm.schedules import Schedule, Site
 from utvm.tuning.tasks import Place
 
-_MOST_IN_A_BATCH = 8
+_MOST_IN_A_BATCH = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +47,7 @@ class Experiment:
         return tuple(rule_of(self.site.operator).reference(self.site.operator, tuple(values)))
 
     def program(self, board: Board, schedules: Sequence[Schedule]) -> Program:
-        """The operator with each of the schedules, its layers in their order.
+        """The operator with each of the schedules, its calls in their order, of which each may run by itself.
 
         Raises ScheduleError or CodegenError, OutOfMemoryError where they do not fit the board.
         """
@@ -68,7 +67,7 @@ class Experiment:
             for place, tensor in enumerate(self.site.outputs)
         ]
         tensors = {tensor.name: tensor for tensor in (*self.site.inputs, *outputs)}
-        model = Model(operator.name, tensors, operators, tuple(self.inputs), tuple(tensor.name for tensor in outputs))
+        model = Model(operator.name, tensors, operators, tuple(self.inputs), ())  # outputs share memory
         check_constants(model, board)
         target = Target(board.name, board.core, self.place.regions)
         chosen = {_layer(index): schedule for index, schedule in enumerate(schedules)}
@@ -80,20 +79,12 @@ class Experiment:
         return f"output{place} of {_layer(index)}"
 
 
-def batch_size(place: Place, board: Board, scratch_bytes: int) -> int:
-    """How many schedules with so much scratch fit one program, activations in the first of the place's regions."""
-    site = place.site
-    inputs = sum(_aligned_bytes(tensor) for tensor in set(site.inputs) if tensor.data is None)
-    outputs = sum(_aligned_bytes(tensor) for tensor in site.outputs)
-    constants = sum(tensor.size_bytes for tensor in site.inputs if tensor.data is not None)
-    arena = (place.regions[0].capacity_bytes - inputs - scratch_bytes) // max(outputs, 1)
-    # Packed weights may take twice the room of the operator's own, and code takes some.
-    flash = board.region(board.placement.constants).size_bytes // (4 * max(constants, 1))
-    return max(min(_MOST_IN_A_BATCH, arena, flash), 1)
-
-
-def _aligned_bytes(tensor: Tensor) -> int:
-    return Item(tensor.name, tensor.size_bytes, 0, 0).aligned_bytes
+def batch_size(place: Place, board: Board) -> int:
+    """How many schedules of an operator make a program that is likely to fit the board."""
+    constants = sum(tensor.size_bytes for tensor in place.site.inputs if tensor.data is not None)
+    # Packed weights may take several times the room of the operator's own, and many schedules share them.
+    flash = board.region(board.placement.constants).size_bytes // (2 * max(constants, 1))
+    return max(min(_MOST_IN_A_BATCH, flash), 1)
 
 
 def _layer(index: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from utvm.schedules import Schedule, default_schedule
 from utvm.tuning.measure import Outcome
 from utvm.tuning.records import Failure
-from utvm.tuning.search import Search, fits, scratch_bytes
+from utvm.tuning.search import Search, fits
 from utvm.tuning.tasks import Task
 
 
@@ -34,7 +35,7 @@ class TaskResult:
 
 
 Listener = Callable[[TaskResult], None]
-"""Told an operator's state whenever a batch of its schedules was measured."""
+"""Told an operator's state whenever one of its schedules was measured."""
 
 
 @dataclass
@@ -49,7 +50,6 @@ class TaskState:
     tried: int = 0
     reused: int = 0
     failures: Counter[str] = field(default_factory=Counter)
-    _held: Schedule | None = None
 
     def __post_init__(self) -> None:
         place = self.task.place
@@ -60,18 +60,9 @@ class TaskState:
                 self.reused += 1
                 self._count(schedule, outcome)
 
-    def next_batch(self, size: Callable[[int], int]) -> list[Schedule]:
-        """Schedules to measure together, as many as `size` allows for their scratch; none when the search is over."""
-        batch: list[Schedule] = []
-        largest = 0
-        while (schedule := self._held or self.search.ask()) is not None:
-            self._held = None
-            largest = max(largest, scratch_bytes(self.task.place, schedule))
-            if batch and len(batch) >= size(largest):
-                self._held = schedule  # for the next batch
-                break
-            batch.append(schedule)
-        return batch
+    def next_batch(self, size: int) -> list[Schedule]:
+        """At most `size` schedules to measure together; none when the search is over."""
+        return list(itertools.islice(iter(self.search.ask, None), size))
 
     def settle(self, schedule: Schedule, outcome: Outcome) -> None:
         """Take the outcome of a schedule of a batch in."""

@@ -15,7 +15,7 @@ from utvm.schedules import Schedule
 from utvm.tuning.conditions import Conditions
 from utvm.tuning.keys import OperatorKey
 
-FailureKind = Literal["compile", "wrong answer", "timeout", "fault", "transport", "out of memory"]
+FailureKind = Literal["compile", "wrong answer", "timeout", "too slow", "fault", "transport", "out of memory"]
 FAILURE_KINDS: tuple[FailureKind, ...] = get_args(FailureKind)
 
 

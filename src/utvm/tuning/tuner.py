@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from functools import partial
 
 from utvm.schedules import Schedule
-from utvm.tuning.batch import Experiment, batch_size
+from utvm.tuning.batch import batch_size
 from utvm.tuning.conditions import Conditions, schedule_refusal
+from utvm.tuning.flights import Flights
 from utvm.tuning.measure import Measurer, Outcome
 from utvm.tuning.progress import Listener, TaskResult, TaskState
 from utvm.tuning.records import Failure, Record, RecordWriter
@@ -43,12 +42,6 @@ class TuningResult:
     stale: dict[str, int]
 
 
-@dataclass(frozen=True)
-class _Flight:
-    state: TaskState
-    batch: list[Schedule]
-
-
 def tune(
     tasks: Sequence[Task],
     measurer: Measurer,
@@ -66,32 +59,41 @@ def tune(
     began = time.monotonic()
     stale: Counter[str] = Counter()
     states = _states(tasks, conditions, list(known), effort, stale)
-    experiments = {id(state): Experiment(state.task.place, effort.seed) for state in states}
-    waiting = deque(states)
-    flights: dict[Future[list[Outcome]], _Flight] = {}
+    tell = listener or (lambda _: None)
+    for state in states:
+        if state.tried:
+            tell(state.result())
+    deadline = None if effort.time_limit_s is None else began + effort.time_limit_s
     measured, out_of_time = 0, False
-    with ThreadPoolExecutor(max_workers=effort.jobs) as pool:
-        while waiting or flights:
-            out_of_time = effort.time_limit_s is not None and time.monotonic() - began >= effort.time_limit_s
-            if out_of_time:
-                waiting.clear()
-            while waiting and len(flights) < effort.jobs:
-                state = waiting.popleft()
-                batch = state.next_batch(partial(batch_size, state.task.place, measurer.board))
-                if batch:
-                    waiting.append(state)
-                    future = pool.submit(measurer.measure, experiments[id(state)], batch)
-                    flights[future] = _Flight(state, batch)
-                elif listener is not None and state.tried:
-                    listener(state.result())
-            for future in wait(flights, return_when=FIRST_COMPLETED).done if flights else ():
-                flight = flights.pop(future)
-                for schedule, outcome in zip(flight.batch, future.result(), strict=True):
-                    writer.append(_record(flight.state.task, conditions, schedule, outcome))
-                    flight.state.settle(schedule, outcome)
-                measured += len(flight.batch)
-                if listener is not None:
-                    listener(flight.state.result())
+
+    def keep(state: TaskState, schedule: Schedule, outcome: Outcome) -> None:
+        nonlocal measured
+        writer.append(_record(state.task, conditions, schedule, outcome))
+        state.settle(schedule, outcome)
+        measured += 1
+        tell(state.result())
+
+    with Flights(measurer, effort.seed) as flights:
+        waiting = deque(states)
+        try:
+            while waiting or flights.count:
+                if deadline is not None and time.monotonic() >= deadline:
+                    out_of_time = True
+                    waiting.clear()
+                    flights.land()
+                while waiting and flights.count < effort.jobs:
+                    state = waiting.popleft()
+                    batch = state.next_batch(batch_size(state.task.place, measurer.board))
+                    if batch:
+                        waiting.append(state)
+                        flights.start(state, batch)
+                for arrival in flights.arrivals(None if out_of_time else deadline):
+                    keep(*arrival)
+        except KeyboardInterrupt:
+            for state, schedule, outcome in flights.last_arrivals():
+                if not isinstance(outcome, Failure):  # the interrupt may have hit the compiler too
+                    keep(state, schedule, outcome)
+            raise
     results = tuple(state.result() for state in states)
     return TuningResult(results, measured, time.monotonic() - began, out_of_time, dict(stale))
 

@@ -50,8 +50,8 @@ class Machine:
         self.timing = timing or TimingChoice(ONE_CYCLE)
         self.memory_timing = memory_timing
         self.cycles_kind = cycles_kind(self.timing, memory_timing)
-        model = attach_timing(*self.engine.native, board, self.timing, memory_timing)
-        self.profiler = Profiler(self.engine, model)
+        self._model = attach_timing(*self.engine.native, board, self.timing, memory_timing)
+        self.profiler = Profiler(self.engine, self._model)
         self.console = Console()
         self._semihosting = Semihosting(self.memory, self.console, self)
         self._under_gdb = False
@@ -65,6 +65,7 @@ class Machine:
         self._state.exceptions = self.exceptions
         self._stops = Stops(self.engine)
         self._systick_due: int | None = None
+        self._limit_cycles: int | None = None
         self._denied: Sequence[Denied] = ()
         self._woken = threading.Event()
         self.reset()
@@ -162,6 +163,14 @@ class Machine:
         offsets = {"cfsr": scs.CFSR, "hfsr": scs.HFSR, "mmfar": scs.MMFAR, "bfar": scs.BFAR}
         return {name: self.control.read(offset, 4) for name, offset in offsets.items()}
 
+    def forget_history(self) -> None:
+        """Caches are empty and predictors untrained, as after power-up."""
+        self._model.forget()
+
+    def limit_cycles(self, cycles: int | None) -> None:
+        """Halt as by `request_halt` when so many more have passed, at the end of a basic block; None for never."""
+        self._limit_cycles = None if cycles is None else self.engine.cycles + cycles
+
     def request_halt(self) -> None:
         """Make `resume` return within one basic block; callable from any thread."""
         self.engine.request_stop()
@@ -178,6 +187,7 @@ class Machine:
         self.control.reset()
         self.chip.reset()
         self.engine.set_programs_flash(False)
+        self._limit_cycles = None
         self._state.is_reset_requested = False
         engine = self.engine
         engine.write("xpsr", THUMB)
@@ -266,7 +276,8 @@ class Machine:
         if waiting and self.engine.read("basepri"):
             poll = self.engine.cycles + BASEPRI_POLL_CYCLES
             deadline = poll if deadline is None else min(deadline, poll)
-        self.engine.set_deadline(deadline)
+        limit = self._limit_cycles
+        self.engine.set_deadline(min((due for due in (deadline, limit) if due is not None), default=None))
         masked = self.engine.read("primask") | self.engine.read("faultmask")
         self.engine.set_pending(waiting and bool(masked & 1))
 
@@ -290,6 +301,9 @@ class Machine:
         if stop.reason is Stop.WATCH:
             access = "write" if stop.access == uc_const.UC_MEM_WRITE else "read"
             return StopEvent(StopKind.WATCHPOINT, watch_addr=stop.addr, watch_access=access)
+        if self._limit_cycles is not None and self.engine.cycles >= self._limit_cycles:
+            self._limit_cycles = None
+            return StopEvent(StopKind.INTERRUPT)
         if stop.reason in (Stop.EVENT, Stop.PENDING, Stop.STEPPED):
             return self._system_reset() if self._state.is_reset_requested else None
         if stop.reason is Stop.EXCEPTION and stop.detail in (

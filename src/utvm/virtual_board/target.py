@@ -117,6 +117,12 @@ class DebugTarget(Protocol):
     def request_halt(self) -> None:
         """Make `resume` return soon; callable from any thread."""
 
+    def forget_history(self) -> None:
+        """Empty caches and untrained predictors, as after power-up."""
+
+    def limit_cycles(self, cycles: int | None) -> None:
+        """Make `resume` return when so many more cycles have passed; None takes the limit back."""
+
     def forget_halt_request(self) -> None:
         """Drop a halt request that came after the core had halted by itself."""
 

@@ -17,7 +17,7 @@ from utvm.cli.options import (
     toolchain_option,
     via_option,
 )
-from utvm.cli.services import Services, ToolchainChoice
+from utvm.cli.services import ToolchainChoice
 
 
 @click.command("tune", short_help="Search the fastest schedule of every operator by measuring.")
@@ -56,9 +56,7 @@ from utvm.cli.services import Services, ToolchainChoice
 @toolchain_option
 @json_option
 @debug_option
-@click.pass_obj
 def command(
-    services: Services,
     model: Path,
     board: str | None,
     file: Path,
@@ -97,7 +95,7 @@ def command(
     if board is None:
         raise UsageError("--board is needed to tune a model; `utvm boards` lists the boards")
     target = load_board(board)
-    way = tuning_way(services, target, via, mode, timing, memory, jobs, toolchain)
+    way = tuning_way(target, via, mode, timing, memory, jobs, toolchain)
     compiler = find_compiler(target, toolchain)
     places = places_of(load_model(model), target, max_ram_bytes)
     arena = places[0].arena if places else ""
@@ -105,10 +103,10 @@ def command(
     known = load_records([file]) if file.exists() else Records()
     for remark in known.unreadable:
         note(f"utvm: {remark}")
-    with RecordWriter(file) as writer:
+    with RecordWriter(file) as writer, way.opened() as opener:
         result = tune(
             tasks_of(places),
-            Measurer(target, way.opener, timeout_s),
+            Measurer(target, opener, timeout_s),
             conditions,
             writer,
             known,

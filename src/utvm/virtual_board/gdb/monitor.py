@@ -11,6 +11,8 @@ timing              the timing model, the memory timing, and both in words
 profile start       forget the last profile and count basic blocks from now on
 profile stop        count no more
 profile dump        a line for each basic block that ran: runs, instructions, cycles, and what they were lost to
+cold                empty caches and untrained predictors, as after power-up
+limit N             halt the core, as an interrupt does, when N more cycles have passed; `limit off` takes it back
 faults              the fault status registers
 help                this list
 """
@@ -28,6 +30,12 @@ def run_monitor(command: str, target: DebugTarget) -> str:
         return f"timing {target.timing}\nmemory {target.memory_timing}\n{target.cycles_kind}\n"
     if words[:1] == ["profile"] and len(words) == 2:
         return _profile(words[1], target) or HELP
+    if words == ["cold"]:
+        target.forget_history()
+        return "caches and predictors as after power-up\n"
+    if words[:1] == ["limit"] and len(words) == 2 and (words[1] == "off" or words[1].isdigit()):
+        target.limit_cycles(None if words[1] == "off" else int(words[1]))
+        return f"limit {words[1]}\n"
     if words == ["faults"]:
         return "".join(f"{name} {value:#010x}\n" for name, value in target.fault_registers().items())
     return HELP if words == ["help"] else f"no command {command!r}; there are:\n{HELP}"
