@@ -7,6 +7,9 @@ from importlib import resources
 from utvm.codegen.c_text import C_TYPES, CWriter, array_literal
 from utvm.codegen.program import Program
 
+# Large constants begin on a line of the data caches there are, so that kernels know what lies in one.
+_LARGE_BYTES = 1024
+_LINE_BYTES = 32
 UNIT_FILES = {"c": "microkernels.c", "asm": "microkernels.S"}
 HEADER_NAMES = ("utvm_fixed_point.h", "utvm_minmax.h")
 
@@ -119,7 +122,7 @@ def _constants(program: Program, stem: str, section: str) -> str:
         c_type = C_TYPES[constant.data.dtype.name]
         out.line()
         out.comment([f"{constant.role} of {constant.owner}: {constant.data.dtype.name} {shape}"])
-        alignment = max(4, constant.data.itemsize)
+        alignment = _LINE_BYTES if constant.data.nbytes >= _LARGE_BYTES else max(4, constant.data.itemsize)
         attributes = f'aligned({alignment}), section("{section}")' if section else f"aligned({alignment})"
         declaration = f"const {c_type} {constant.symbol}[{constant.data.size}] __attribute__(({attributes})) ="
         with out.block(declaration, "};"):

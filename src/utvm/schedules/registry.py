@@ -8,6 +8,7 @@ from utvm.schedules.conv2d_strip import Conv2DStrip
 from utvm.schedules.conv2d_winograd import Conv2DWinograd
 from utvm.schedules.depthwise import DepthwisePlanes
 from utvm.schedules.fully_connected import FullyConnectedDot
+from utvm.schedules.fully_connected_nonzero import FullyConnectedNonzero
 from utvm.schedules.pool import PoolWords
 from utvm.schedules.portable import Portable
 from utvm.schedules.template import Template
@@ -18,6 +19,7 @@ TEMPLATES: tuple[Template, ...] = (
     Conv2DWinograd(),
     DepthwisePlanes(),
     FullyConnectedDot(),
+    FullyConnectedNonzero(),
     AddLinear(),
     PoolWords(),
 )

@@ -97,4 +97,8 @@ def _random(tensor: Tensor, generator: np.random.Generator) -> Array:
     if tensor.dtype == "bool":
         return generator.integers(0, 2, tensor.shape).astype(np.bool_)
     limits = np.iinfo(tensor.dtype)
-    return generator.integers(limits.min, limits.max, tensor.shape, dtype=tensor.dtype, endpoint=True)
+    values = generator.integers(limits.min, limits.max, tensor.shape, dtype=tensor.dtype, endpoint=True)
+    if tensor.quantization is not None and tensor.quantization.zero_point == limits.min:
+        # As behind a ReLU: half of it is zero, which some schedules make use of.
+        values = np.where(generator.random(tensor.shape) < 0.5, limits.min, values).astype(tensor.dtype)
+    return values

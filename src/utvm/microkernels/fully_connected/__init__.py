@@ -2,8 +2,11 @@
 
 from utvm.microkernels.fully_connected.dot import MOST_CHANNELS, DotProducts, dot_cycles, dot_unit
 from utvm.microkernels.fully_connected.packing import QUAD_ORDER, dot_biases, dot_scales, dot_weights, scales_refusal
+from utvm.microkernels.fully_connected.pick import ENTRIES_A_ROUND, ENTRY_BYTES, most_list_bytes, pick_unit
 
 __all__ = [
+    "ENTRIES_A_ROUND",
+    "ENTRY_BYTES",
     "MOST_CHANNELS",
     "QUAD_ORDER",
     "DotProducts",
@@ -12,5 +15,7 @@ __all__ = [
     "dot_scales",
     "dot_unit",
     "dot_weights",
+    "most_list_bytes",
+    "pick_unit",
     "scales_refusal",
 ]

@@ -8,12 +8,13 @@ from functools import lru_cache
 from utvm.boards import Core
 from utvm.microkernels.assembly import TUNINGS, AssemblyFunction, Instruction, Kind, Use
 from utvm.microkernels.assembly.operations import accumulate, advance, alu, branch, ldr, shift, ssat, store
-from utvm.microkernels.fully_connected.round import FREE, HALF, SUMS, X, dot_round
+from utvm.microkernels.fully_connected.pick import pick_round
+from utvm.microkernels.fully_connected.round import FREE, HALF, SUMS, WEIGHTS, X, dot_round
 from utvm.operators.kernel import CodeUnit
 
 MOST_CHANNELS = 8
 
-_SLOTS = ("x", "x end", "biases", "output", "scales", "groups")
+_SLOTS = ("x", "x end", "biases", "output", "scales", "groups", "weights", "group bytes")
 _STACK_BYTES = 4 * len(_SLOTS)
 _SCALE_BYTES = 12
 
@@ -22,29 +23,39 @@ _SCALE_BYTES = 12
 class DotProducts:
     """`channels` rows at a time (at most MOST_CHANNELS); `quads`, words of four inputs, per round of the loop.
 
-    `per_channel`: every row has a scale of its own.
+    `per_channel`: every row has a scale of its own. `quads` is 0 where the inputs come as a list (see pick.py).
+    `interleaved` groups of rows share the lines of memory that two inputs' weights lie in.
     """
 
     channels: int
     quads: int
     per_channel: bool
+    interleaved: int = 1
 
     @property
     def pairs(self) -> int:
-        """Words of weights per word of the vector."""
+        """Words of weights per two inputs."""
         return (self.channels + 1) // 2
+
+    @property
+    def strides(self) -> bool:
+        """Whether a group's weights do not begin where those of the one before end."""
+        return self.quads == 0 or self.interleaved > 1
 
     def name(self, core: Core) -> str:
         """utvm_dot, rows, types, unrolling, scales, core."""
         scales = "perchannel" if self.per_channel else "pertensor"
-        return f"utvm_dot_{self.channels}_s8_s8p_u{4 * self.quads}_{scales}_{TUNINGS[core.name]}"
+        inputs = f"s8_s8p_u{4 * self.quads}" if self.quads else "list_s8p"
+        shared = f"x{self.interleaved}" if self.quads and self.interleaved > 1 else ""
+        return f"utvm_dot_{self.channels}_{inputs}{shared}_{scales}_{TUNINGS[core.name]}"
 
 
 def dot_unit(dot: DotProducts, core: Core) -> CodeUnit:
     """`void f(const int8_t *x, const int32_t *weights, const int32_t *biases, int8_t *output, const int32_t *scales,
     int32_t x_bytes, int32_t groups)`.
 
-    Groups of `channels` rows, at least one. `x_bytes` is a multiple of 4 * `quads`, not 0.
+    Groups of `channels` rows, at least one. `x_bytes` is a multiple of 4 * `quads`, not 0. A list is `const int32_t *`.
+    Where `strides`, an argument follows: `int32_t group_bytes` from the beginning of a group's weights to the next.
     """
     return _built(dot, core)[0]
 
@@ -59,20 +70,27 @@ def dot_cycles(dot: DotProducts, core: Core, rounds: int) -> float:
 def _built(dot: DotProducts, core: Core) -> tuple[CodeUnit, float, float]:
     name = dot.name(core)
     prototype = (
-        f"void {name}(const int8_t *x, const int32_t *weights, const int32_t *biases, int8_t *output,\n"
-        f"    const int32_t *scales, int32_t x_bytes, int32_t groups)"
+        f"void {name}(const {'int8_t' if dot.quads else 'int32_t'} *x, const int32_t *weights, const int32_t *biases,\n"
+        f"    int8_t *output, const int32_t *scales, int32_t x_bytes, int32_t groups"
+        f"{', int32_t group_bytes' if dot.strides else ''})"
     )
     function = AssemblyFunction(name, prototype, core, _STACK_BYTES)
     cycles = function.block_cycles
     entry = [_spill(X, "x"), _spill("r2", "biases"), _spill("r3", "output")]
     arguments = [function.stack_argument(register, 4 + index) for index, register in enumerate(("r2", "r3", "r12"))]
     ends = [alu("add", "r3", "r3", X), _spill("r2", "scales"), _spill("r3", "x end"), _spill("r12", "groups")]
+    if dot.strides:
+        entry.append(_spill(WEIGHTS, "weights"))
+        ends += [function.stack_argument("r12", 7), _spill("r12", "group bytes")]
     function.block([*entry, *arguments, *ends])
     function.label(1)
     function.block(_begin(dot))
     begin = cycles[-1]
     function.label(2)
-    function.block(dot_round(core, dot.pairs, dot.quads, _fill(HALF, "x end")), loop=True)
+    end = _fill(HALF, "x end")
+    between = 4 * dot.pairs * dot.interleaved
+    body = dot_round(core, dot.pairs, dot.quads, end, between) if dot.quads else pick_round(core, dot.pairs, end)
+    function.block(body, loop=True)
     per_round = cycles[-1]
     function.block(_finish(dot), loop=True)
     return function.unit(), begin + cycles[-1], per_round
@@ -112,6 +130,9 @@ def _finish(dot: DotProducts) -> list[Instruction]:
     for index, value in enumerate(values):
         found += [ssat(value, 8, value), store("strb", value, output, index, "output")]
     found += [*advance(output, dot.channels), _spill(output, "output")]
+    if dot.strides:
+        found += [_fill(WEIGHTS, "weights"), _fill(right, "group bytes")]
+        found += [alu("add", WEIGHTS, WEIGHTS, right), _spill(WEIGHTS, "weights")]
     if dot.per_channel:
         found += [*advance(X, dot.channels * _SCALE_BYTES), _spill(X, "scales")]
     found += [_fill(right, "groups"), alu("subs", right, right, 1), _spill(right, "groups")]

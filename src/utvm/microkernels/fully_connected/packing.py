@@ -25,10 +25,11 @@ _SUM_BITS = 8
 _LARGEST_SHIFT = 23
 
 
-def dot_weights(weights: Array, padded_depth: int, channels: int) -> Array:
+def dot_weights(weights: Array, padded_depth: int, channels: int, interleaved: int = 1) -> Array:
     """int32 words of int8 weights [units, depth], `channels` units at a time: [groups, padded_depth / 2, pairs].
 
-    Units and depth are filled up with zeros, depth to whole groups of four, which are in QUAD_ORDER.
+    Units and depth are filled up with zeros, depth to whole groups of four, which are in QUAD_ORDER. The order is
+    [groups / interleaved, padded_depth / 2, interleaved, pairs] if so many divide the groups.
     """
     units, depth = weights.shape
     rows = channels + channels % 2
@@ -38,7 +39,8 @@ def dot_weights(weights: Array, padded_depth: int, channels: int) -> Array:
     padded[used, :depth] = weights
     ordered = padded.reshape(-1, padded_depth // 4, 4)[..., list(QUAD_ORDER)].reshape(padded.shape)
     words = pack_pairs(ordered, [(channel, channel + 1) for channel in range(0, groups * rows, 2)])
-    return np.ascontiguousarray(words.reshape(groups, rows // 2, padded_depth // 2).transpose(0, 2, 1)).reshape(-1)
+    blocks = words.reshape(groups // interleaved, interleaved, rows // 2, padded_depth // 2)
+    return np.ascontiguousarray(blocks.transpose(0, 3, 1, 2)).reshape(-1)
 
 
 def dot_biases(bias: Int64Array, channels: int) -> Array:

@@ -44,9 +44,10 @@ _WAYS = {
 }
 
 
-def dot_round(core: Core, pairs: int, quads: int, end: Instruction) -> list[Instruction]:
-    """`quads` input words against `pairs` pairs of rows; `end` loads the input's end into HALF for the comparison.
+def dot_round(core: Core, pairs: int, quads: int, end: Instruction, half_bytes: int) -> list[Instruction]:
+    """`quads` input words against `pairs` pairs of rows, whose weights for half a word are `half_bytes` apart.
 
+    `end` loads the input's end into HALF for the comparison.
     Words are loaded in groups, which is what the Cortex-M4 wants; the other cores' schedulers spread them.
     """
     way = _WAYS[core.name]
@@ -60,15 +61,17 @@ def dot_round(core: Core, pairs: int, quads: int, end: Instruction) -> list[Inst
             found.append(ldr(_INPUT if way.keeps_input else HALF, X, 4 * (half // 2), "x"))
         if step % way.words == 0:
             group = range(step, min(step + way.words, total))
-            found += [ldr(words[other % way.words], WEIGHTS, 4 * other, "weights") for other in group]
+            places = {other: other // pairs * half_bytes + 4 * (other % pairs) for other in group}
+            found += [ldr(words[other % way.words], WEIGHTS, places[other], "weights") for other in group]
         if pair == 0:
             found.append(extend("sxtb16", HALF, _INPUT if way.keeps_input else HALF, 8 * (half % 2)))
-        found += _products(pair, word, low_bytes or word)
-    found += [*advance(WEIGHTS, 4 * total), *advance(X, 4 * quads)]
+        found += products(pair, word, low_bytes or word)
+    found += [*advance(WEIGHTS, 2 * quads * half_bytes), *advance(X, 4 * quads)]
     return [*found, end, alu("subs", HALF, HALF, X), branch("ne.w", "2b")]
 
 
-def _products(pair: int, word: str, low_bytes: str) -> list[Instruction]:
+def products(pair: int, word: str, low_bytes: str) -> list[Instruction]:
+    """The products of a word of weights with HALF, for both rows of a pair."""
     low, raw = SUMS[2 * pair], SUMS[2 * pair + 1]
     whole, extended = smlad(raw, HALF, word, raw), extend("sxtb16", low_bytes, word)
     # Apart, the low bytes can be taken first, beside the product of the whole word.
