@@ -15,25 +15,27 @@ from utvm.codegen.memory_plan import live_peak
 from utvm.compiler import compile_model
 from utvm.rewrites import rewrite
 
+# All that is alive during the fullest call, and what portable kernels need of it, as they write over their inputs.
 PEAKS = {"ad": 768, "ic": 49_152, "kws": 16_000, "vww": 55_296}
+PORTABLE = {"ad": 768, "ic": 33_312, "kws": 10_048, "vww": 36_888}
 
 
 @pytest.mark.models
 @pytest.mark.parametrize("name", PEAKS)
-def test_the_arena_is_no_larger_than_the_fullest_call(name: str, models_dir: Path) -> None:
+def test_the_arena_is_smaller_than_the_fullest_call(name: str, models_dir: Path) -> None:
     model = benchmark_model(models_dir, name)
-    program = compile_portable(model)
-    assert sum(program.arenas.values()) <= PEAKS[name]
     fullest, _ = live_peak(find_lifetimes(rewrite(model)).items)
-    assert sum(program.arenas.values()) == fullest
+    assert fullest <= PEAKS[name]
+    assert compile_portable(model).arena_bytes <= PORTABLE[name]
 
 
 @pytest.mark.models
 @pytest.mark.parametrize("name", PEAKS)
-def test_scratch_of_fast_kernels_is_a_quarter_more_at_most(name: str, models_dir: Path) -> None:
-    """ad's widest layer is all there is of it, and its kernel widens it to 16 bits."""
-    program = compile_model(benchmark_model(models_dir, name), load_board("stm32f746-disco"))
-    assert program.arena_bytes <= (2_056 if name == "ad" else PEAKS[name] * 5 // 4)
+def test_fast_kernels_need_little_more_than_the_fullest_call(name: str, models_dir: Path) -> None:
+    """ad's widest layer is all there is of it, and its kernel widens it to 16 bits; ic's transform pixels."""
+    most = {"ad": 2_056, "ic": 58_000, "kws": 12_400, "vww": 54_000}
+    for board in ("stm32f746-disco", "nucleo-l4r5zi"):
+        assert compile_model(benchmark_model(models_dir, name), load_board(board)).arena_bytes <= most[name]
 
 
 @pytest.mark.models

@@ -12,7 +12,7 @@ from utvm.codegen.lifetimes import Lifetimes, find_lifetimes
 from utvm.codegen.memory_plan import ArenaRegion, Item, MemoryPlan, plan_memory
 from utvm.codegen.names import Identifiers
 from utvm.codegen.program import Call, CallArgument, Constant, KernelSource, PlacedTensor, Program
-from utvm.codegen.scheduling import schedule_calls, scratch_bytes
+from utvm.codegen.scheduling import overlapping_items, schedule_calls, scratch_bytes, sites_of
 from utvm.errors import CodegenError
 from utvm.model.graph import Model
 from utvm.model.tensor import Array
@@ -69,10 +69,7 @@ def assemble(
     """
     lifetimes = find_lifetimes(model)
     collected = _Collected()
-    sites = [
-        Site(operator, model.input_tensors(operator), model.output_tensors(operator), target.core)
-        for operator in lifetimes.calls
-    ]
+    sites = sites_of(model, lifetimes, target.core)
     scheduled = schedule_calls(sites, schedules or {}, lifetimes.items, target.regions)
     scratch = [
         Item(_scratch_name(index, argument.parameter), argument.size_bytes, index, index)
@@ -80,7 +77,8 @@ def assemble(
         for argument in kernel.arguments
         if argument.role == "scratch"
     ]
-    plan = plan_memory([*lifetimes.items, *scratch], target.regions, model.name)
+    items = overlapping_items(sites, [schedule for schedule, _ in scheduled], lifetimes)
+    plan = plan_memory([*items, *scratch], target.regions, model.name)
     calls = tuple(
         _call(model, index, site, schedule, kernel, collected, plan)
         for index, (site, (schedule, kernel)) in enumerate(zip(sites, scheduled, strict=True))

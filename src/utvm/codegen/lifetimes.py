@@ -25,6 +25,20 @@ def is_view(model: Model, operator: Operator) -> bool:
     return isinstance(operator, Reshape) and not model.tensors[operator.inputs[0]].is_constant
 
 
+def overwritable_inputs(model: Model, lifetimes: Lifetimes) -> list[bool]:
+    """Per call, whether its output has storage of its own, and nothing needs that of its first input afterwards."""
+    items = {item.name: item for item in lifetimes.items}
+    kept = {lifetimes.storage[name] for name in model.outputs if name in lifetimes.storage}
+    found = []
+    for call, operator in enumerate(lifetimes.calls):
+        # Constants have no storage.
+        roots = [lifetimes.storage.get(name) for name in operator.inputs]
+        first, output = (roots[0] if roots else None), operator.outputs[0]
+        free = first is not None and first not in kept and roots.count(first) == 1 and items[first].last == call
+        found.append(free and lifetimes.storage[output] == output)
+    return found
+
+
 def find_lifetimes(model: Model) -> Lifetimes:
     """Lifetimes in execution order; inputs are filled before call 0 and outputs are read after the last call."""
     storage: dict[str, str] = {name: name for name in model.inputs}

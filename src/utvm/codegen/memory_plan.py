@@ -1,7 +1,8 @@
 """Where every activation lives: offsets in the board's RAM regions, from the lifetimes in call order.
 
 Tensors that share storage (views, in-place results) are one item. Items whose lifetimes do not overlap may share
-bytes. The plan's peak counts alignment and is what the generated arena has.
+bytes, and a call's output may lie over its input as far as the kernel reads ahead of what it writes. The plan's peak
+counts alignment and is what the generated arena has.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from utvm.errors import OutOfMemoryError
+from utvm.operators.overlap import Overlap
 
 # Enough for every dtype, int64 included.
 ALIGNMENT_BYTES = 8
@@ -19,19 +21,29 @@ _IMPROVEMENT_ROUNDS = 300
 _IMPROVEMENT_COMPARISONS = 30_000_000
 
 
+def aligned_bytes(size_bytes: int) -> int:
+    """Rounded up to the alignment."""
+    return -(-size_bytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
+
+
 @dataclass(frozen=True)
 class Item:
-    """Storage needed from call `first` to call `last`, both included. `tensors` are those that live in it."""
+    """Storage needed from call `first` to call `last`, both included.
+
+    `over` names an item that is last needed in this one's first call, and over which it may lie as `overlap` says.
+    """
 
     name: str
     size_bytes: int
     first: int
     last: int
+    over: str = ""
+    overlap: Overlap | None = None
 
     @property
     def aligned_bytes(self) -> int:
         """Size rounded up to the alignment."""
-        return -(-self.size_bytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
+        return aligned_bytes(self.size_bytes)
 
     def overlaps(self, other: Item) -> bool:
         """Whether both are alive during some call."""
@@ -103,9 +115,15 @@ def live_peak(items: Sequence[Item]) -> tuple[int, int]:
     """The most bytes alive during one call, and that call: no plan can do with less."""
     best, call = 0, 0
     for moment in sorted({item.first for item in items}):
-        alive = sum(item.aligned_bytes for item in items if item.first <= moment <= item.last)
-        if alive > best:
-            best, call = alive, moment
+        alive = {item.name: item for item in items if item.first <= moment <= item.last}
+        needed = sum(item.aligned_bytes for item in alive.values())
+        for item in alive.values():
+            if item.over in alive and item.overlap is not None:
+                under = alive[item.over].aligned_bytes
+                together = aligned_bytes(item.overlap.together_bytes(under, item.aligned_bytes))
+                needed -= under + item.aligned_bytes - together
+        if needed > best:
+            best, call = needed, moment
     return best, call
 
 
@@ -115,6 +133,9 @@ def _orders(items: Sequence[Item]) -> list[list[Item]]:
         sorted(items, key=lambda item: (-item.aligned_bytes * (item.last - item.first + 1), item.first, item.name)),
         sorted(items, key=lambda item: (item.first, -item.aligned_bytes, item.name)),
         sorted(items, key=lambda item: (-(item.last - item.first), -item.aligned_bytes, item.name)),
+        # Outputs before the inputs that they lie over, which are a little higher.
+        sorted(items, key=lambda item: (-item.first, -item.aligned_bytes, item.name)),
+        sorted(items, key=lambda item: (-item.aligned_bytes, -item.first, item.name)),
     ]
 
 
@@ -154,17 +175,28 @@ def _first_fit(order: Sequence[Item]) -> dict[str, int]:
 
 
 def _lowest_gap(item: Item, placed: Sequence[tuple[int, Item]]) -> int:
-    """The lowest offset at which the item meets no placed item that is alive with it."""
+    """The lowest offset at which the item meets no placed item that is alive with it, unless it may."""
+    spans = [span for start, other in placed if item.overlaps(other) for span in _closed(item, start, other)]
     offset = 0
-    for start, other in sorted(((start, other) for start, other in placed if item.overlaps(other)), key=_by_start):
-        if start - offset >= item.aligned_bytes:
+    for after, before in sorted(spans):
+        if after >= offset:
             break
-        offset = max(offset, start + other.aligned_bytes)
+        offset = max(offset, before)
     return offset
 
 
-def _by_start(entry: tuple[int, Item]) -> int:
-    return entry[0]
+def _closed(item: Item, start: int, other: Item) -> list[tuple[int, int]]:
+    """Offsets that an item placed at `start` closes to another: those between the ends of each pair."""
+    lowest, highest = start - item.aligned_bytes, start + other.aligned_bytes
+    for upper, lower in ((item, other), (other, item)):
+        if upper.over != lower.name or upper.overlap is None:
+            continue
+        if upper.overlap.exactly:
+            return [(lowest, start), (start, highest)]
+        lead = aligned_bytes(upper.overlap.lead_bytes)
+        after, before = (start - lead, highest) if upper is item else (lowest, start + lead)
+        return [(max(lowest, after), min(highest, before))] if after < before else []
+    return [(lowest, highest)]
 
 
 def _extent(items: Sequence[Item], offsets: dict[str, int]) -> int:

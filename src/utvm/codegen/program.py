@@ -16,7 +16,7 @@ from utvm.operators.kernel import CodeUnit
 class PlacedTensor:
     """An activation and its place: `offset` bytes into the arena of `region`.
 
-    It holds its value from the end of call `first` (-1: before the run) to call `last`.
+    It holds its value from the end of call `first` (-1: before the run) to call `last`, which may write over it.
     """
 
     name: str

@@ -3,14 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from utvm.boards import Core
+from utvm.codegen.lifetimes import Lifetimes, overwritable_inputs
 from utvm.codegen.memory_plan import ArenaRegion, Item, live_peak
+from utvm.model.graph import Model
 from utvm.operators.kernel import AnyKernel
-from utvm.schedules import Schedule, Site, default_schedule, scheduled_kernel
+from utvm.schedules import (
+    Option,
+    Schedule,
+    Site,
+    added_bytes,
+    default_options,
+    option_within,
+    scheduled_kernel,
+    site_overlap,
+)
 
-# By default scratch may make the arena so much larger than the activations alone need, or by so many bytes.
+# By default scratch may make the arena so much larger than the activations alone need, or by so many bytes,
 _ARENA_SHARE = 5 / 4
 _SMALL_BYTES = 2048
+# and is as small as leaves the calls together so much slower than that, as estimated.
+_SLOWER = 1.01
+
+
+def sites_of(model: Model, lifetimes: Lifetimes, core: Core) -> list[Site]:
+    """The site of each call."""
+    overwritable = overwritable_inputs(model, lifetimes)
+    return [
+        Site(operator, model.input_tensors(operator), model.output_tensors(operator), core, free)
+        for operator, free in zip(lifetimes.calls, overwritable, strict=True)
+    ]
 
 
 def schedule_calls(
@@ -18,26 +42,70 @@ def schedule_calls(
 ) -> list[tuple[Schedule, AnyKernel]]:
     """The schedule and kernel of each call, in order. `chosen` names schedules by operator; the others get their
     default, whose scratch fits beside what is alive during the call."""
-    scheduled = []
-    for site, limit in zip(sites, scratch_limits(len(sites), items, regions), strict=True):
-        schedule = chosen.get(site.operator.name) or default_schedule(site, limit)
-        scheduled.append((schedule, scheduled_kernel(site, schedule)))
-    return scheduled
+    schedules: list[Schedule | None] = [chosen.get(site.operator.name) for site in sites]
+    open_calls = [call for call, schedule in enumerate(schedules) if schedule is None]
+    options = {call: default_options(sites[call]) for call in open_calls}
+    alive = _alive_bytes(len(sites), items)
+    given = [alive[call] + added_bytes(sites[call], schedule) for call, schedule in enumerate(schedules) if schedule]
+    arena = _smallest_arena(options, alive, max(given, default=0), _arena_bytes(items, regions))
+    for call in open_calls:
+        schedules[call] = option_within(options[call], arena - alive[call]).schedule
+    return [
+        (schedule, scheduled_kernel(site, schedule))
+        for site, schedule in zip(sites, schedules, strict=True)
+        if schedule is not None
+    ]
+
+
+def overlapping_items(sites: Sequence[Site], schedules: Sequence[Schedule], lifetimes: Lifetimes) -> list[Item]:
+    """The storages, with where outputs may be written over inputs."""
+    over = {}
+    for site, schedule in zip(sites, schedules, strict=True):
+        overlap = site_overlap(site, schedule)
+        if overlap is not None:
+            over[site.outputs[0].name] = lifetimes.storage[site.inputs[0].name], overlap
+    return [
+        replace(item, over=over[item.name][0], overlap=over[item.name][1]) if item.name in over else item
+        for item in lifetimes.items
+    ]
 
 
 def scratch_limits(
     calls: int, items: Sequence[Item], regions: Sequence[ArenaRegion], most_bytes: int | None = None
 ) -> list[int]:
-    """Bytes of scratch that each call may have beside what is alive during it, in an arena of `most_bytes` at most."""
+    """Bytes that each call may add to what is alive during it, in an arena of `most_bytes` at most."""
     arena_bytes = _arena_bytes(items, regions)
     arena_bytes = arena_bytes if most_bytes is None else min(arena_bytes, most_bytes)
-    alive = [sum(item.aligned_bytes for item in items if item.first <= call <= item.last) for call in range(calls)]
-    return [arena_bytes - taken for taken in alive]
+    return [arena_bytes - taken for taken in _alive_bytes(calls, items)]
 
 
 def scratch_bytes(kernel: AnyKernel) -> int:
     """Bytes that one call needs besides its tensors."""
     return sum(argument.size_bytes for argument in kernel.arguments if argument.role == "scratch")
+
+
+def _alive_bytes(calls: int, items: Sequence[Item]) -> list[int]:
+    return [sum(item.aligned_bytes for item in items if item.first <= call <= item.last) for call in range(calls)]
+
+
+def _smallest_arena(options: Mapping[int, list[Option]], alive: Sequence[int], least: int, most: int) -> int:
+    """The smallest arena, of `least` bytes or more, in which the options' cycles are nearly those of the largest."""
+
+    def cycles(arena: int) -> float:
+        return sum(option_within(found, arena - alive[call]).cycles for call, found in options.items())
+
+    sizes = {alive[call] + option.added_bytes for call, found in options.items() for option in found}
+    steps = sorted({most, *(size for size in sizes if least < size < most), min(least, most)})
+    acceptable = _SLOWER * cycles(most)
+    # Cycles fall as the arena grows.
+    low, high = 0, len(steps) - 1
+    while low < high:
+        middle = (low + high) // 2
+        if cycles(steps[middle]) <= acceptable:
+            high = middle
+        else:
+            low = middle + 1
+    return steps[low]
 
 
 def _arena_bytes(items: Sequence[Item], regions: Sequence[ArenaRegion]) -> int:

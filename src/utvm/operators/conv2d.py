@@ -18,6 +18,7 @@ from utvm.operators.checks import (
 )
 from utvm.operators.kernel import Kernel
 from utvm.operators.kernel_builder import KernelBuilder
+from utvm.operators.overlap import Overlap, windowed
 from utvm.operators.rule import OperatorRule, TensorType, require
 from utvm.operators.window import output_size, tap_range
 
@@ -76,6 +77,9 @@ class Conv2DRule(OperatorRule[Conv2D]):
     def macs(self, operator: Conv2D, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> int:
         del operator
         return outputs[0].element_count * inputs[1].element_count // inputs[1].shape[0]
+
+    def overlap(self, operator: Conv2D, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> Overlap | None:
+        return windowed(inputs[0], outputs[0], operator.strides, operator.padding)
 
     def kernel(self, operator: Conv2D, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> Kernel:
         image, weights, bias = inputs

@@ -18,6 +18,7 @@ from utvm.operators.checks import (
 )
 from utvm.operators.kernel import Kernel
 from utvm.operators.kernel_builder import KernelBuilder
+from utvm.operators.overlap import Overlap, windowed
 from utvm.operators.rule import OperatorRule, TensorType, require
 from utvm.operators.window import output_size, tap_range
 
@@ -74,6 +75,11 @@ class DepthwiseConv2DRule(OperatorRule[DepthwiseConv2D]):
         del operator
         _, kernel_height, kernel_width, _ = inputs[1].shape
         return outputs[0].element_count * kernel_height * kernel_width
+
+    def overlap(
+        self, operator: DepthwiseConv2D, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]
+    ) -> Overlap | None:
+        return windowed(inputs[0], outputs[0], operator.strides, operator.padding)
 
     def kernel(self, operator: DepthwiseConv2D, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> Kernel:
         image, weights, bias = inputs

@@ -12,6 +12,7 @@ from utvm.model.tensor import Array, Tensor
 from utvm.operators.checks import require_clamp, require_window, sole_input
 from utvm.operators.kernel import Kernel
 from utvm.operators.kernel_builder import KernelBuilder
+from utvm.operators.overlap import Overlap, windowed
 from utvm.operators.rule import OperatorRule, TensorType, require
 from utvm.operators.window import output_size, tap_range
 
@@ -53,6 +54,9 @@ class Pool2DRule(OperatorRule[Pool2D]):
             magnitude = (np.abs(total) + count // 2) // count
             pooled = np.where(total > 0, magnitude, -magnitude)
         return (np.clip(pooled, *operator.clamp).astype(np.int8),)
+
+    def overlap(self, operator: Pool2D, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> Overlap | None:
+        return windowed(inputs[0], outputs[0], operator.strides, operator.padding)
 
     def kernel(self, operator: Pool2D, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> Kernel:
         batch, height, width, channels = inputs[0].shape

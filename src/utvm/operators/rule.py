@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from utvm.errors import ModelError
 from utvm.model.operator_types import Operator
 from utvm.model.tensor import Array, Tensor
+from utvm.operators.overlap import Overlap
 
 if TYPE_CHECKING:
     from utvm.operators.kernel import Kernel
@@ -57,6 +58,11 @@ class OperatorRule(ABC, Generic[OperatorT]):
         """
         del operator, inputs, outputs
         return ()
+
+    def overlap(self, operator: OperatorT, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> Overlap | None:
+        """How far the portable kernel may write its first output over its first input; None, the default: nowhere."""
+        del operator, inputs, outputs
+        return None
 
 
 def inputs_like_output(inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> tuple[int, ...]:

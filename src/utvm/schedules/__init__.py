@@ -1,7 +1,29 @@
 """How an operator is computed on a kind of core: templates, their knobs, and the choice among them."""
 
 from utvm.schedules.schedule import PORTABLE, Schedule
-from utvm.schedules.selection import candidates, default_schedule, scheduled_kernel
+from utvm.schedules.selection import (
+    Option,
+    added_bytes,
+    candidates,
+    default_options,
+    default_schedule,
+    option_within,
+    scheduled_kernel,
+    site_overlap,
+)
 from utvm.schedules.template import Site, Template
 
-__all__ = ["PORTABLE", "Schedule", "Site", "Template", "candidates", "default_schedule", "scheduled_kernel"]
+__all__ = [
+    "PORTABLE",
+    "Option",
+    "Schedule",
+    "Site",
+    "Template",
+    "added_bytes",
+    "candidates",
+    "default_options",
+    "default_schedule",
+    "option_within",
+    "scheduled_kernel",
+    "site_overlap",
+]

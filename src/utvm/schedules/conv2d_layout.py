@@ -12,6 +12,7 @@ from utvm.boards import Core
 from utvm.microkernels.conv import ConvTile, Rounding
 from utvm.model.operator_types import Conv2D, Padding
 from utvm.model.tensor import Tensor
+from utvm.operators.overlap import Overlap, streamed
 
 _ELEMENT_BYTES = 2
 
@@ -176,6 +177,23 @@ class StripLayout:
         prefetched = last_pixel + _WIDEST_PREFETCH * step + 4
         rows = self.strip_rows * self.row_elements * _ELEMENT_BYTES
         return -(-max(rows, last_pixel + window, prefetched) // 4) * 4
+
+    def overlap(self) -> Overlap:
+        """How far outputs may be written over the image: group by group, each widened first."""
+        geometry = self.geometry
+        if geometry.flat:
+            firsts = range(0, geometry.out_width, self.pixels)
+            ends = [min(first + self.pixels, geometry.out_width) * geometry.out_channels for first in firsts]
+            return streamed(ends, [first * geometry.channels for first in firsts])
+        written: list[int] = []
+        begun: list[int] = []
+        for image in range(geometry.batch):
+            for first in range(0, geometry.out_height, self.rows):
+                end = image * geometry.out_height + min(first + self.rows, geometry.out_height)
+                top = max(0, min(first * geometry.strides[0] - geometry.padding.top, geometry.height))
+                written.append(end * geometry.out_width * geometry.out_channels)
+                begun.append((image * geometry.height + top) * geometry.width * geometry.channels)
+        return streamed(written, begun)
 
     def _pixel_offset(self, element: int) -> int:
         if element % 2 == 0:

@@ -13,9 +13,11 @@ from functools import lru_cache
 import numpy as np
 
 from utvm.microkernels.conv import pack_pairs, pairable, records, tile_cycles, tile_unit
+from utvm.microkernels.conv.records import RECORD_WORDS
 from utvm.microkernels.conv.strips import FILL, QUAD_ORDER, widen_elements, widen_quads
 from utvm.model.tensor import Array
 from utvm.operators.kernel import CKernel, KernelArgument
+from utvm.operators.overlap import Overlap
 from utvm.schedules.conv2d_channels import (
     conv2d_of,
     conv_channels,
@@ -79,6 +81,10 @@ class Conv2DStrip(Template):
         """See Template."""
         return _layout(site, schedule).size_bytes()
 
+    def overlap(self, site: Site, schedule: Schedule) -> Overlap | None:
+        """A group's rows are widened before its outputs are written."""
+        return _layout(site, schedule).overlap()
+
     def estimated_cycles(self, site: Site, schedule: Schedule) -> float:
         """From the tiles' modelled cycles, and the sweeps over weights in flash."""
         found, layout = conv_channels(site), _layout(site, schedule)
@@ -99,7 +105,7 @@ class Conv2DStrip(Template):
         columns = share * layout.pixels if geometry.flat else geometry.image_columns
         elements = layout.strip_rows * columns * geometry.channels
         widening = elements * (_QUAD_ELEMENT_CYCLES if layout.in_quads else _ELEMENT_CYCLES * layout.copies)
-        sweeps = sweep_cycles(4 * pairs * geometry.window[0] * layout.row_words, site.core)
+        sweeps = sweep_cycles(4 * pairs * (geometry.window[0] * layout.row_words + RECORD_WORDS), site.core)
         return geometry.batch * groups * (share * pairs * per_group + widening + sweeps)
 
     def kernel(self, site: Site, schedule: Schedule) -> CKernel:

@@ -22,6 +22,7 @@ from utvm.microkernels.conv_winograd import (
 from utvm.microkernels.conv_winograd.products import LARGEST_CHANNELS
 from utvm.microkernels.conv_winograd.weights import ACCUMULATOR_LIMIT
 from utvm.operators.kernel import CKernel, CodeUnit, KernelArgument
+from utvm.operators.overlap import Overlap
 from utvm.schedules.conv2d_channels import (
     conv2d_of,
     conv_channels,
@@ -60,6 +61,10 @@ class Conv2DWinograd(Template):
     def scratch_bytes(self, site: Site, schedule: Schedule) -> int:
         """See Template."""
         return _layout(site, schedule).scratch_bytes
+
+    def overlap(self, site: Site, schedule: Schedule) -> Overlap | None:
+        """A group's pixels are widened before its outputs are written."""
+        return _layout(site, schedule).overlap()
 
     def estimated_cycles(self, site: Site, schedule: Schedule) -> float:
         """From the units' modelled cycles and the sweeps over weights in flash."""

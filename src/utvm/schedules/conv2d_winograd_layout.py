@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from utvm.microkernels.conv import Rounding
 from utvm.microkernels.conv_winograd import FREQUENCIES, PatchWalk, ResultWalk
 from utvm.microkernels.conv_winograd.products import SUMS_TILE_BYTES, overread_bytes
+from utvm.operators.overlap import Overlap, streamed
 from utvm.schedules.conv2d_layout import Geometry
 
 _ELEMENT_BYTES = 2
@@ -54,6 +55,23 @@ class WinogradLayout:
     @property
     def _even_tiles(self) -> int:
         return -(-self.tile_rows * self.tiles // 2) * 2
+
+    def overlap(self) -> Overlap:
+        """How far outputs may be written over the image: group by group, each widened first."""
+        geometry = self.geometry
+        written: list[int] = []
+        begun: list[int] = []
+        for image in range(geometry.batch):
+            for first in range(0, geometry.out_height, 2 * self.tile_rows):
+                for column in range(0, geometry.out_width, 2 * self.tiles):
+                    row = min(first + 2 * self.tile_rows, geometry.out_height) - 1
+                    end = min(column + 2 * self.tiles, geometry.out_width)
+                    at = (image * geometry.out_height + row) * geometry.out_width + end
+                    top = max(0, min(first - geometry.padding.top, geometry.height))
+                    left = max(0, min(column - geometry.padding.left, geometry.width))
+                    written.append(at * geometry.out_channels)
+                    begun.append(((image * geometry.height + top) * geometry.width + left) * geometry.channels)
+        return streamed(written, begun)
 
     def patch_walk(self) -> PatchWalk:
         """How patches are read."""

@@ -8,6 +8,7 @@ from utvm.microkernels.assembly import supports
 from utvm.microkernels.conv import records_refusal, rounding_of
 from utvm.model.operator_types import DepthwiseConv2D
 from utvm.operators.kernel import CKernel
+from utvm.operators.overlap import Overlap
 from utvm.schedules.depthwise_plan import WINDOW, Direction, channel_sums, plan_of
 from utvm.schedules.depthwise_source import depthwise_kernel
 from utvm.schedules.schedule import KnobValue, Schedule
@@ -69,6 +70,14 @@ class DepthwisePlanes(Template):
         """More bands than rows."""
         rows, bands = plan_of(site, *_choice(schedule)).rows, schedule.knob("bands")
         return f"bands = {bands}: there are {rows} rows" if int(bands) > rows else ""
+
+    def scratch_bytes(self, site: Site, schedule: Schedule) -> int:
+        """See Template."""
+        return plan_of(site, *_choice(schedule)).scratch_bytes(site)
+
+    def overlap(self, site: Site, schedule: Schedule) -> Overlap | None:
+        """Channel by channel in one band, band by band in several."""
+        return plan_of(site, *_choice(schedule)).overlap(site)
 
     def estimated_cycles(self, site: Site, schedule: Schedule) -> float:
         """Modelled cycles of the windows, and a rate for widening."""

@@ -21,6 +21,7 @@ from utvm.microkernels.depthwise import (
 from utvm.model.fixed_point import Int64Array
 from utvm.model.operator_types import DepthwiseConv2D
 from utvm.model.tensor import Array
+from utvm.operators.overlap import IN_PLACE, Overlap, streamed
 from utvm.schedules.template import Site
 
 Direction = Literal["rows", "columns"]
@@ -62,6 +63,33 @@ class Plan:
     def scratch_bytes(self, site: Site) -> int:
         """All planes."""
         return min(site.inputs[0].shape[3], CHANNELS) * self.layout.plane_bytes
+
+    def overlap(self, site: Site) -> Overlap:
+        """How far outputs may be written over the image.
+
+        Channels are read from all of a band before they are written: in one band, each over itself where input and
+        output are alike. A band's image is read until its last channels are.
+        """
+        batch, image_bytes = site.inputs[0].shape[0], site.inputs[0].size_bytes
+        operator = site.operator
+        assert isinstance(operator, DepthwiseConv2D)
+        alike = site.inputs[0].shape == site.outputs[0].shape and operator.strides == (1, 1)
+        if self.band == self.rows and alike:
+            return IN_PLACE
+        written: list[int] = []
+        begun: list[int] = []
+        output_bytes = site.outputs[0].size_bytes // batch
+        across = self.window.output_row_step * self.rows
+        for image in range(batch):
+            for first in range(0, self.rows, self.band):
+                end = min(first + self.band, self.rows) * self.window.output_row_step
+                # Where planes are walked along columns, bands are columns and reach down to the last row.
+                end = end if across == output_bytes else output_bytes
+                top = max(0, min(first * self.row_stride - self.above, self.extent))
+                # Twice, as channels are still read when the first of a band have been written.
+                written += [image * output_bytes + end] * 2
+                begun += [image * (image_bytes // batch) + top * self.row_step] * 2
+        return streamed(written, begun)
 
     def cycles(self, site: Site) -> float:
         """Modelled, per call."""

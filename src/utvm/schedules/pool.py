@@ -7,6 +7,7 @@ from utvm.microkernels.conv.clamp import clamp_bytes, clamp_operands
 from utvm.microkernels.pool import MOST_TAPS, PoolWindow, pool_unit
 from utvm.model.operator_types import Pool2D
 from utvm.operators.kernel import CKernel, KernelArgument
+from utvm.operators.overlap import Overlap, windowed
 from utvm.schedules.schedule import Schedule
 from utvm.schedules.template import Site, Template
 
@@ -46,6 +47,13 @@ class PoolWords(Template):
         pixels = outputs // site.outputs[0].shape[3]
         each = operator.window[0] * operator.window[1] * _TAP_CYCLES + _OUTPUT_CYCLES
         return outputs * each + pixels * _PIXEL_CYCLES
+
+    def overlap(self, site: Site, schedule: Schedule) -> Overlap | None:
+        """Output pixel by output pixel."""
+        del schedule
+        operator = site.operator
+        assert isinstance(operator, Pool2D)
+        return windowed(site.inputs[0], site.outputs[0], operator.strides, operator.padding)
 
     def kernel(self, site: Site, schedule: Schedule) -> CKernel:
         """A call per output pixel."""

@@ -7,6 +7,7 @@ import math
 from utvm.model.operator_types import Pool2D
 from utvm.operators import rule_of
 from utvm.operators.kernel import AnyKernel
+from utvm.operators.overlap import Overlap
 from utvm.schedules.schedule import PORTABLE, Schedule
 from utvm.schedules.template import Site, Template
 
@@ -34,6 +35,11 @@ class Portable(Template):
         if isinstance(site.operator, Pool2D):
             per_element += CYCLES_PER_POOLED_TAP * math.prod(site.operator.window)
         return CYCLES_PER_MAC * macs + per_element * sum(tensor.element_count for tensor in site.outputs)
+
+    def overlap(self, site: Site, schedule: Schedule) -> Overlap | None:
+        """What the rule says."""
+        del schedule
+        return rule_of(site.operator).overlap(site.operator, site.inputs, site.outputs)
 
     def kernel(self, site: Site, schedule: Schedule) -> AnyKernel:
         """The rule's TIR kernel."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from utvm.operators.kernel import AnyKernel
+from utvm.operators.overlap import Overlap
 from utvm.schedules.registry import TEMPLATES, template_named
 from utvm.schedules.schedule import PORTABLE, Schedule
 from utvm.schedules.template import Site, Template
@@ -18,21 +20,63 @@ def candidates(site: Site) -> Iterator[Schedule]:
             yield from _of_template(template, site)
 
 
-def default_schedule(site: Site, scratch_limit_bytes: int) -> Schedule:
-    """The schedule with the lowest estimated cost whose scratch keeps within the limit.
+@dataclass(frozen=True)
+class Option:
+    """A schedule that may be a default: its estimated cycles, and what it needs of memory (`added_bytes`)."""
 
-    Each template's memory knobs are varied, its others stay at their best guess. Failing all, the portable kernel.
+    cycles: float
+    added_bytes: int
+    schedule: Schedule
+
+
+def default_options(site: Site) -> list[Option]:
+    """What defaults are chosen from, fastest by estimate first; each needs less memory than those before it.
+
+    Each template's memory knobs are varied, its others stay at their best guess. The portable kernel is the last.
     """
-    options = [
-        (template.estimated_cycles(site, schedule), order, template, schedule)
+    guesses = [
+        (template.estimated_cycles(site, schedule), order, schedule)
         for order, template in enumerate(TEMPLATES)
         if not template.refusal(site)
         for schedule in _guesses(template, site)
     ]
-    for _, _, template, schedule in sorted(options, key=lambda option: option[:2]):
-        if schedule == PORTABLE or template.scratch_bytes(site, schedule) <= scratch_limit_bytes:
-            return schedule
-    return PORTABLE
+    found: list[Option] = []
+    for cycles, _, schedule in sorted(guesses, key=lambda guess: guess[:2]):
+        added = added_bytes(site, schedule)
+        if not found or added < found[-1].added_bytes or schedule == PORTABLE:
+            found.append(Option(cycles, added, schedule))
+        if schedule == PORTABLE:
+            break  # It always fits.
+    return found
+
+
+def default_schedule(site: Site, limit_bytes: int) -> Schedule:
+    """The schedule with the lowest estimated cost that adds no more than the limit to the memory of its tensors."""
+    return option_within(default_options(site), limit_bytes).schedule
+
+
+def option_within(options: Sequence[Option], limit_bytes: int) -> Option:
+    """The first of a site's options that keeps within the limit; failing all, the portable kernel."""
+    return next((option for option in options if option.added_bytes <= limit_bytes), options[-1])
+
+
+def added_bytes(site: Site, schedule: Schedule) -> int:
+    """What a call needs besides its tensors: scratch, less what it saves by writing its output over its input.
+
+    The portable kernel is counted without scratch: what it has is there whatever is chosen.
+    """
+    template = template_named(schedule.template)
+    scratch = 0 if schedule == PORTABLE else template.scratch_bytes(site, schedule)
+    overlap = site_overlap(site, schedule)
+    if overlap is None:
+        return scratch
+    image_bytes, output_bytes = site.inputs[0].size_bytes, site.outputs[0].size_bytes
+    return scratch - (image_bytes + output_bytes - overlap.together_bytes(image_bytes, output_bytes))
+
+
+def site_overlap(site: Site, schedule: Schedule) -> Overlap | None:
+    """How far the schedule's output may lie over its first input here; None where it may not."""
+    return template_named(schedule.template).overlap(site, schedule) if site.overwritable else None
 
 
 def _guesses(template: Template, site: Site) -> list[Schedule]:
@@ -51,7 +95,12 @@ def scheduled_kernel(site: Site, schedule: Schedule) -> AnyKernel:
     """The kernel of a schedule; ScheduleError naming the knob when it is illegal here."""
     template = template_named(schedule.template)
     template.check(site, schedule)
-    return template.kernel(site, schedule)
+    kernel = template.kernel(site, schedule)
+    if site_overlap(site, schedule) is None:
+        return kernel
+    shared = {site.inputs[0].name, site.outputs[0].name}
+    parameters = {argument.parameter for argument in kernel.arguments if argument.tensor in shared}
+    return replace(kernel, aliased=kernel.aliased | parameters)
 
 
 def _of_template(template: Template, site: Site) -> Iterator[Schedule]:

@@ -12,6 +12,7 @@ from utvm.errors import ScheduleError
 from utvm.model.operator_types import Operator
 from utvm.model.tensor import Tensor
 from utvm.operators.kernel import AnyKernel
+from utvm.operators.overlap import Overlap
 from utvm.schedules.schedule import KnobValue, Schedule
 
 
@@ -23,6 +24,8 @@ class Site:
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     core: Core
+    overwritable: bool = False
+    """Whether nothing reads the first input after the operator, so that the output may be written over it."""
 
 
 class Template(ABC):
@@ -54,6 +57,11 @@ class Template(ABC):
         """Memory that the kernel needs besides its tensors. Overridden where that is cheaper than to build it."""
         arguments = self.kernel(site, schedule).arguments
         return sum(argument.size_bytes for argument in arguments if argument.role == "scratch")
+
+    def overlap(self, site: Site, schedule: Schedule) -> Overlap | None:
+        """How far the kernel may write its first output over its first input; None, the default: nowhere."""
+        del site, schedule
+        return None
 
     @abstractmethod
     def kernel(self, site: Site, schedule: Schedule) -> AnyKernel:

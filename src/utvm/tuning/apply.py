@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from utvm.boards import Board
 from utvm.model import Model
-from utvm.schedules import PORTABLE, Schedule
-from utvm.schedules.registry import template_named
+from utvm.schedules import PORTABLE, Schedule, added_bytes
 from utvm.tuning.conditions import schedule_refusal, utvm_version
 from utvm.tuning.records import Record
 from utvm.tuning.tasks import Place, places_of
@@ -81,7 +80,7 @@ def _fastest(place: Place, records: Sequence[Record]) -> tuple[Schedule | None, 
         if refusal:
             passed_over.append(f"{schedule} is illegal here: {refusal}")
             continue
-        needed = template_named(schedule.template).scratch_bytes(place.site, schedule)
+        needed = added_bytes(place.site, schedule)
         if schedule != PORTABLE and needed > place.scratch_limit_bytes:
             passed_over.append(
                 f"{schedule} needs {needed:,} bytes of scratch, {max(place.scratch_limit_bytes, 0):,} fit the arena"

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from utvm.schedules import PORTABLE, Schedule, Site, candidates, default_schedule, registry
+from utvm.schedules import PORTABLE, Schedule, Site, added_bytes, candidates, default_schedule, registry
 from utvm.schedules.registry import template_named
 from utvm.schedules.schedule import KnobValue
 from utvm.tuning.conditions import schedule_refusal
@@ -60,10 +60,8 @@ def fits(place: Place, schedule: Schedule) -> bool:
 
 
 def scratch_bytes(place: Place, schedule: Schedule) -> int:
-    """What a legal schedule needs besides its tensors; of the portable kernel, which has to do, nothing is counted."""
-    if schedule == PORTABLE:
-        return 0  # its kernel is TVM's to build, which is for one thread at a time
-    return template_named(schedule.template).scratch_bytes(place.site, schedule)
+    """What a legal schedule adds to the memory of its tensors; may be negative (`added_bytes`)."""
+    return added_bytes(place.site, schedule)
 
 
 class EnumeratedSearch(Search):

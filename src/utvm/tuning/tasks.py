@@ -8,7 +8,7 @@ from utvm.boards import Board
 from utvm.codegen.budget import arena_regions
 from utvm.codegen.lifetimes import find_lifetimes
 from utvm.codegen.memory_plan import ArenaRegion, live_peak
-from utvm.codegen.scheduling import scratch_limits
+from utvm.codegen.scheduling import scratch_limits, sites_of
 from utvm.model import Model
 from utvm.operators import check_model
 from utvm.rewrites import rewrite
@@ -65,10 +65,7 @@ def places_of(model: Model, board: Board, max_ram_bytes: int | None = None) -> l
     limits = scratch_limits(len(lifetimes.calls), lifetimes.items, regions, most_bytes=max_ram_bytes)
     peak, _ = live_peak(lifetimes.items)
     holding = next(((region,) for region in regions if region.capacity_bytes >= peak), regions)
-    sites = [
-        Site(operator, rewritten.input_tensors(operator), rewritten.output_tensors(operator), board.core)
-        for operator in lifetimes.calls
-    ]
+    sites = sites_of(rewritten, lifetimes, board.core)
     return [Place(site, operator_key(site), limit, holding) for site, limit in zip(sites, limits, strict=True)]
 
 

@@ -108,13 +108,15 @@ def _storages(program: Program, region: str) -> list[list[PlacedTensor]]:
 
 
 def _drawn_last(program: Program, names: list[PlacedTensor]) -> int:
-    """The last column before a result that is written in place of the tensors, or a view, takes over."""
+    """The last column before a result that is written over the tensors, or a view, takes over."""
     first, last = names[0].first, max(tensor.last for tensor in names)
-    place = (names[0].region, names[0].offset)
+    region, begin = names[0].region, names[0].offset
+    end = begin + max(tensor.size_bytes for tensor in names)
     heirs = [
         other.first - 1
         for other in program.tensors
-        if (other.region, other.offset) == place and first < other.first <= last
+        if first < other.first <= last
+        and (other.region == region and other.offset < end and begin < other.offset + other.size_bytes)
     ]
     return min([last, *heirs])
 
