@@ -3,7 +3,8 @@
 A tile computes, for an accumulator a, v = SMMULR(2a, multiplier), which is gemmlowp's doubling high multiply, then
 (v + (v >> 31) + addend) >> shift, saturated to int8. The addend holds both the half that rounds and the output's zero
 point. Where everything below the zero point is clamped away, negative v need not be rounded right, and where shift is 0
-no v is rounded: v >> 31 is left out ("floor"). A channel is settled if no input changes its output: its multiplier is 0, its addend the output.
+no v is rounded: v >> 31 is left out ("floor"). A channel is settled if no input changes its output: its multiplier is
+0, its addend the output.
 """
 
 from __future__ import annotations
