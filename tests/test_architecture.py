@@ -26,6 +26,7 @@ ROOMS = [
     "rewrites",
     "microkernels",
     "schedules",
+    "libraries",
     "codegen",
     "compiler",
     "runtime",

@@ -68,6 +68,10 @@ class ScheduleError(UtvmError):
     """A schedule is malformed or illegal for its operator or core; names the knob."""
 
 
+class LibraryError(UsageError):
+    """A library of the user's kernels is missing files, malformed, or lacks what its templates call."""
+
+
 class ToolchainError(UtvmError):
     """No compiler for a board, or a compile or link that failed; carries the command and its messages."""
 

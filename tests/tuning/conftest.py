@@ -11,7 +11,7 @@ import pytest
 from tests.schedules.conv2d_cases import Convolution
 from utvm.boards import Board, load_board
 from utvm.model import Model
-from utvm.schedules import registry, selection
+from utvm.schedules import registry
 from utvm.schedules.template import Template
 from utvm.session.benches import Benches
 from utvm.transports import open_transport
@@ -93,7 +93,6 @@ def tuned(board: Board, benches: Benches) -> Tune:
 def use_templates(monkeypatch: pytest.MonkeyPatch, templates: Sequence[Template]) -> None:
     """The table of templates is another for the time of a test."""
     monkeypatch.setattr(registry, "TEMPLATES", tuple(templates))
-    monkeypatch.setattr(selection, "TEMPLATES", tuple(templates))
 
 
 def records_of(file: Path) -> list[Record]:

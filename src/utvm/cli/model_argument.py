@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from utvm.cli.library_options import check_preferred
 from utvm.errors import UsageError
 
 if TYPE_CHECKING:
@@ -58,13 +59,19 @@ def load_or_compile(
     board = load_board(board_name)
     stage(f"Reading {path.name}")
     from utvm.compiler import compile_model, compile_portable, load_model
+    from utvm.schedules import registry
 
+    if registry.preferred() and kernels == "portable":
+        raise UsageError("--prefer is for fast kernels; leave out --kernels portable")
     model = load_model(path)
     stage(f"Compiling {path.name} for {board.name}")
     if kernels == "portable":
         return LoadedProgram(compile_portable(model, board), board, model)
     schedules = recorded_schedules(records, model, board, toolchain) if records else {}
-    return LoadedProgram(compile_model(model, board, schedules), board, model)
+    program = compile_model(model, board, schedules)
+    if registry.preferred():
+        check_preferred(program, model, board)
+    return LoadedProgram(program, board, model)
 
 
 def recorded_schedules(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from utvm.boards import Core
 from utvm.codegen.kernel_source import KernelText, kernel_text
+from utvm.codegen.library_files import merged
 from utvm.codegen.lifetimes import Lifetimes, find_lifetimes
 from utvm.codegen.memory_plan import ArenaRegion, Item, MemoryPlan, plan_memory
 from utvm.codegen.names import Identifiers
@@ -17,7 +18,7 @@ from utvm.errors import CodegenError
 from utvm.model.graph import Model
 from utvm.model.tensor import Array
 from utvm.operators import rule_of
-from utvm.operators.kernel import AnyKernel, CKernel, CodeUnit
+from utvm.operators.kernel import AnyKernel, CKernel, CodeUnit, LibraryCode
 from utvm.schedules import Schedule, Site
 
 
@@ -38,6 +39,7 @@ class _Collected:
     kernels: dict[KernelText, KernelSource] = field(default_factory=dict)
     units: dict[str, CodeUnit] = field(default_factory=dict)
     constants: dict[tuple[str, str], Constant] = field(default_factory=dict)
+    libraries: dict[str, LibraryCode] = field(default_factory=dict)
 
     def kernel(self, kernel: AnyKernel) -> KernelSource:
         """The C function for a kernel; equal functions are one."""
@@ -47,6 +49,9 @@ class _Collected:
         for unit in kernel.units if isinstance(kernel, CKernel) else ():
             if self.units.setdefault(unit.name, unit) != unit:
                 raise CodegenError(f"two microkernels are named {unit.name} and differ")
+        if isinstance(kernel, CKernel) and kernel.library is not None:
+            known = self.libraries.get(kernel.library.name)
+            self.libraries[kernel.library.name] = kernel.library if known is None else merged(known, kernel.library)
         return self.kernels[text]
 
     def constant(self, data: Array, owner: str, role: str) -> str:
@@ -94,7 +99,8 @@ def assemble(
         inputs=model.inputs,
         outputs=model.outputs,
         arenas=plan.used_bytes,
-        provenance=provenance,
+        provenance=provenance | {f"library {code.name}": code.version for code in collected.libraries.values()},
+        libraries=tuple(collected.libraries.values()),
     )
 
 

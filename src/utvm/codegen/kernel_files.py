@@ -5,7 +5,9 @@ from __future__ import annotations
 from importlib import resources
 
 from utvm.codegen.c_text import C_TYPES, CWriter, array_literal
+from utvm.codegen.library_files import config_name, kernels_name, library_files
 from utvm.codegen.program import Program
+from utvm.operators.kernel import LibraryCode
 
 # Large constants begin on a line of the data caches there are, so that kernels know what lies in one.
 _LARGE_BYTES = 1024
@@ -22,7 +24,7 @@ def kernel_files(program: Program, stem: str = "", constants_section: str = "") 
     include = resources.files("utvm") / "runtime" / "include"
     files = {name: (include / name).read_text(encoding="utf-8") for name in HEADER_NAMES}
     files[f"{stem}kernels.h"] = _kernels_header(program, stem)
-    files[f"{stem}kernels.c"] = _kernels(program, stem)
+    files[f"{stem}kernels.c"] = _kernels(program, stem, None)
     files[f"{stem}constants.h"] = _constants_header(program, stem)
     files[f"{stem}constants.c"] = _constants(program, stem, constants_section)
     if program.units:
@@ -30,7 +32,9 @@ def kernel_files(program: Program, stem: str = "", constants_section: str = "") 
     for language, name in UNIT_FILES.items():
         if any(unit.language == language for unit in program.units):
             files[stem + name] = _units(program, stem, language)
-    return files
+    for library in program.libraries:
+        files[kernels_name(library, stem)] = _kernels(program, stem, library)
+    return files | library_files(program, stem)
 
 
 def begin_file(program: Program, what: str) -> CWriter:
@@ -67,14 +71,20 @@ def _kernels_header(program: Program, stem: str) -> str:
     return out.text()
 
 
-def _kernels(program: Program, stem: str) -> str:
-    out = begin_file(program, "Kernels")
+def _kernels(program: Program, stem: str, library: LibraryCode | None) -> str:
+    """The kernels written for a library of the user's, or for none."""
+    out = begin_file(program, "Kernels" if library is None else f"Kernels that call {library.name}")
+    if library is not None:
+        out.line(f'#include "{config_name(library, stem)}"')
     out.line("#include <stdint.h>")
     out.line()
     out.line(f'#include "{stem}kernels.h"')
     for header in (*HEADER_NAMES, *([_units_header_name(stem)] if program.units else [])):
         out.line(f'#include "{header}"')
-    return out.text() + "".join(f"\n{kernel.definition}" for kernel in program.kernels)
+    for header in library.headers if library is not None else ():
+        out.line(f'#include "{stem}{header}"')
+    name = "" if library is None else library.name
+    return out.text() + "".join(f"\n{kernel.definition}" for kernel in program.kernels if kernel.library == name)
 
 
 def _units_header_name(stem: str) -> str:

@@ -20,6 +20,7 @@ class KernelText:
     comments: tuple[str, ...]
     body: str
     units: tuple[str, ...]
+    library: str = ""
 
     def named(self, name: str) -> KernelSource:
         """The function under a name; it returns 0."""
@@ -30,7 +31,7 @@ class KernelText:
             for line in self.body.strip("\n").split("\n"):
                 out.line(line)
             out.line("return 0;")
-        return KernelSource(name, prototype, out.text(), self.types, self.units)
+        return KernelSource(name, prototype, out.text(), self.types, self.units, self.library)
 
     def _prototype(self, name: str) -> str:
         """Typed, `const` where only read, `restrict` unless memory may be shared; a line per parameter where long."""
@@ -52,4 +53,5 @@ def kernel_text(kernel: AnyKernel) -> KernelText:
         comments=kernel.comments,
         body=kernel.body if isinstance(kernel, CKernel) else kernel_body(kernel),
         units=tuple(unit.name for unit in kernel.units) if isinstance(kernel, CKernel) else (),
+        library=kernel.library.name if isinstance(kernel, CKernel) and kernel.library is not None else "",
     )

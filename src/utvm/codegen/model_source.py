@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from utvm.codegen.c_text import C_TYPES, CWriter
 from utvm.codegen.kernel_files import HEADER_NAMES, UNIT_FILES, begin_file, begin_guard, kernel_files
+from utvm.codegen.library_files import library_sources
 from utvm.codegen.program import Call, CallArgument, PlacedTensor, Program
 
 __all__ = [
@@ -34,7 +35,7 @@ def compiled_files(program: Program) -> tuple[str, ...]:
     """The names of the files that a standalone image is built of; the others are included, or for hosted runs."""
     languages = {unit.language for unit in program.units}
     units = tuple(name for language, name in UNIT_FILES.items() if language in languages)
-    return ("model.c", "kernels.c", "constants.c", *units)
+    return ("model.c", "kernels.c", "constants.c", *units, *library_sources(program))
 
 
 def model_header(program: Program) -> str:

@@ -9,7 +9,7 @@ from typing import Literal
 from utvm.errors import UsageError
 from utvm.model.quantization import Quantization
 from utvm.model.tensor import ITEM_SIZE_BYTES, Array
-from utvm.operators.kernel import CodeUnit
+from utvm.operators.kernel import CodeUnit, LibraryCode
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Constant:
 class KernelSource:
     """A C function; several calls may share it. `parameters` are its C parameter types in order.
 
-    `units` are the microkernels that it calls.
+    `units` are the microkernels that it calls, `library` the library of the user's that it is written for.
     """
 
     name: str
@@ -65,6 +65,7 @@ class KernelSource:
     definition: str
     parameters: tuple[str, ...]
     units: tuple[str, ...] = ()
+    library: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ class Program:
     outputs: tuple[str, ...]
     arenas: Mapping[str, int]
     provenance: Mapping[str, str]
+    libraries: tuple[LibraryCode, ...] = ()
 
     def tensor(self, name: str) -> PlacedTensor:
         """The activation of that name."""

@@ -17,6 +17,8 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from utvm.codegen.library_files import kernels_name
+from utvm.codegen.library_io import LibraryRecord, library_record, loaded_library
 from utvm.codegen.model_source import UNIT_FILES, source_files
 from utvm.codegen.program import Call, Constant, KernelSource, PlacedTensor, Program
 from utvm.errors import ProgramError
@@ -45,6 +47,7 @@ class _KernelRecord(BaseModel):
     prototype: str
     parameters: tuple[str, ...]
     units: tuple[str, ...]
+    library: str = ""
     begin: int
     end: int
 
@@ -67,6 +70,7 @@ class _Metadata(BaseModel):
     constants: tuple[_ConstantRecord, ...]
     kernels: tuple[_KernelRecord, ...]
     units: tuple[_UnitRecord, ...]
+    libraries: tuple[LibraryRecord, ...] = ()
     calls: tuple[Call, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
@@ -111,6 +115,11 @@ def load_program(folder: Path) -> Program:
         if required not in files:
             raise ProgramError(f"{folder / METADATA}: does not list {required}")
     texts = {name: content.decode() for name, content in files.items() if name != CONSTANTS}
+    try:
+        libraries = tuple(loaded_library(record, texts) for record in metadata.libraries)
+        kernel_texts = {code.name: texts[kernels_name(code)] for code in libraries} | {"": texts[KERNELS]}
+    except KeyError as error:
+        raise ProgramError(f"{folder / METADATA}: does not list {error}") from error
     return Program(
         model=metadata.model,
         board=metadata.board,
@@ -120,9 +129,10 @@ def load_program(folder: Path) -> Program:
             KernelSource(
                 record.name,
                 record.prototype,
-                texts[KERNELS][record.begin : record.end],
+                kernel_texts[record.library][record.begin : record.end],
                 record.parameters,
                 record.units,
+                record.library,
             )
             for record in metadata.kernels
         ),
@@ -140,22 +150,25 @@ def load_program(folder: Path) -> Program:
         outputs=metadata.outputs,
         arenas=metadata.arenas,
         provenance=metadata.provenance,
+        libraries=libraries,
     )
 
 
 def _metadata_text(program: Program, files: dict[str, bytes]) -> str:
     texts = {name: content.decode() for name, content in files.items() if name != CONSTANTS}
+    places = {code.name: kernels_name(code) for code in program.libraries} | {"": KERNELS}
     kernels = [
         _KernelRecord(
             name=kernel.name,
             prototype=kernel.prototype,
             parameters=kernel.parameters,
             units=kernel.units,
+            library=kernel.library,
             begin=begin,
             end=begin + len(kernel.definition),
         ).model_dump()
         for kernel in program.kernels
-        for begin in (texts[KERNELS].index(kernel.definition),)
+        for begin in (texts[places[kernel.library]].index(kernel.definition),)
     ]
     units = [
         _UnitRecord(
@@ -189,6 +202,7 @@ def _metadata_text(program: Program, files: dict[str, bytes]) -> str:
         "constants": constants,
         "kernels": kernels,
         "units": units,
+        "libraries": [library_record(code) for code in program.libraries],
         "files_sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
     }
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"

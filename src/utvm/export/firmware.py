@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from utvm.codegen.library_files import library_sources
 from utvm.errors import DeviceFault, TransportError
 from utvm.export.formats import format_files
 from utvm.export.request import ExportRequest
@@ -36,7 +37,11 @@ def build_firmware(request: ExportRequest, compiler: Compiler, folder: Path) -> 
         path.write_bytes(content.encode() if isinstance(content, str) else content)
     sources = sorted(path for path in folder.rglob("*") if path.suffix in (".c", ".S"))
     includes = (folder, folder / "board", folder / "model")
-    jobs = [CompileJob(source, folder / f"{number}.o", includes) for number, source in enumerate(sources)]
+    flags = library_sources(request.library.program, f"{request.library.options.prefix}_")
+    jobs = [
+        CompileJob(source, folder / f"{number}.o", includes, flags.get(source.name, ()))
+        for number, source in enumerate(sources)
+    ]
     objects = compiler.compile_all(jobs)
     return read_elf(compiler.link(objects, folder / "firmware.elf", folder / "board" / "linker.ld"))
 

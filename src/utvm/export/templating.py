@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from utvm.codegen.library_files import library_sources
 from utvm.export.header import arena_parameters
 from utvm.export.request import ExportRequest
 from utvm.toolchain.linker_script import ARENA_ALIGNMENT_BYTES
@@ -36,6 +37,7 @@ def context(request: ExportRequest) -> dict[str, Any]:
         "alignment": ARENA_ALIGNMENT_BYTES,
         "sections": dict(options.sections),
         "version": program.provenance["utvm"],
+        "foreign_sources": library_sources(program, f"{options.prefix}_"),
         "sha256": program.provenance["model_sha256"],
     }
 

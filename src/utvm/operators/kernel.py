@@ -49,11 +49,40 @@ class CodeUnit:
 
 
 @dataclass(frozen=True)
+class LibraryFile:
+    """A file of a library of the user's, by the name it has among a program's files; `origin` is its path there."""
+
+    name: str
+    origin: str
+    text: str
+
+
+@dataclass(frozen=True)
+class LibraryCode:
+    """What kernels need of a library of the user's: sources and headers that include each other by their new names.
+
+    `headers` are included where the kernels are. `defines` are (name, value); `flags` are for the compiler. `symbols`
+    are the global names that the sources define. `identifier` begins the names of the files.
+    """
+
+    name: str
+    identifier: str
+    version: str
+    files: tuple[LibraryFile, ...]
+    headers: tuple[str, ...]
+    defines: tuple[tuple[str, str], ...]
+    flags: tuple[str, ...]
+    symbols: tuple[str, ...]
+    licences: tuple[LibraryFile, ...]
+
+
+@dataclass(frozen=True)
 class CKernel:
     """A kernel that a schedule writes as C: the statements of its body, which name the parameters of `arguments`.
 
     `types` are what the parameters point to ("const int8_t", ...), in order. The body declares its own locals, calls
-    `units`, and falls through at its end, where 0 is returned.
+    `units`, and falls through at its end, where 0 is returned. `calls` are functions of the template's own library,
+    which the house brings as `library`.
     """
 
     stem: str
@@ -63,6 +92,8 @@ class CKernel:
     comments: tuple[str, ...]
     units: tuple[CodeUnit, ...] = ()
     aliased: frozenset[str] = frozenset()
+    calls: tuple[str, ...] = ()
+    library: LibraryCode | None = None
 
 
 AnyKernel = Kernel | CKernel

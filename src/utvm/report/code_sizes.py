@@ -16,7 +16,8 @@ _SECTIONS = (".utvm_boot", ".text")
 
 @dataclass(frozen=True)
 class CodeSizes:
-    """Bytes of code by kernel and microkernel, and of everything else: start-up, runtime, the order of calls."""
+    """Bytes of code by kernel, microkernel and function of a user's library, and of everything else: start-up, runtime,
+    the order of calls."""
 
     kernel_bytes: Mapping[str, int]
     rest_bytes: int
@@ -30,6 +31,7 @@ class CodeSizes:
 def code_sizes(program: Program, image: Image) -> CodeSizes:
     """From the symbols of a linked image; what the compiler merged into its caller counts there."""
     names = [*(kernel.name for kernel in program.kernels), *(unit.name for unit in program.units)]
+    names += [symbol for code in program.libraries for symbol in code.symbols]
     sizes = function_sizes(names, image.elf)
     return CodeSizes(sizes, image.sizes.text_bytes - sum(sizes.values()))
 

@@ -1,6 +1,6 @@
 """How an operator is computed on a kind of core: templates, their knobs, and the choice among them."""
 
-from utvm.schedules.schedule import PORTABLE, Schedule
+from utvm.schedules.schedule import PORTABLE, KnobValue, Schedule
 from utvm.schedules.selection import (
     Option,
     added_bytes,
@@ -15,6 +15,7 @@ from utvm.schedules.template import Site, Template
 
 __all__ = [
     "PORTABLE",
+    "KnobValue",
     "Option",
     "Schedule",
     "Site",

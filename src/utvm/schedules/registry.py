@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
 from utvm.errors import ScheduleError
 from utvm.schedules.add import AddLinear
 from utvm.schedules.conv2d_strip import Conv2DStrip
@@ -25,9 +28,61 @@ TEMPLATES: tuple[Template, ...] = (
 )
 
 
+_extensions: list[Template] = []
+_preferred: list[str] = []
+
+
+def templates() -> tuple[Template, ...]:
+    """Ours, and those of the libraries in use."""
+    return (*TEMPLATES, *_extensions)
+
+
+@contextmanager
+def extended(more: Sequence[Template], prefer: Sequence[str] = ()) -> Iterator[None]:
+    """More templates for the time of a `with`. Of `more`, defaults take those that `prefer` names and no others.
+
+    A name of `prefer` is a template's, or what comes before the slash in it. Raises ScheduleError for a name that is
+    taken.
+    """
+    names = {template.name for template in templates()}
+    for template in more:
+        if template.name in names:
+            raise ScheduleError(f"a template is named {template.name} already")
+        names.add(template.name)
+    before = list(_extensions), list(_preferred)
+    _extensions.extend(more)
+    _preferred.extend(prefer)
+    try:
+        yield
+    finally:
+        _extensions[:], _preferred[:] = before
+
+
+def preferred() -> tuple[str, ...]:
+    """The names that defaults are to prefer."""
+    return tuple(_preferred)
+
+
+def goes_by(template: Template, name: str) -> bool:
+    """Whether that is its name, or its library's."""
+    return name in (template.name, template.name.partition("/")[0])
+
+
+def is_preferred(template: Template) -> bool:
+    """Whether defaults take it before others."""
+    return any(goes_by(template, name) for name in _preferred)
+
+
+def default_templates() -> tuple[Template, ...]:
+    """Those that defaults are chosen from."""
+    return (*TEMPLATES, *(template for template in _extensions if is_preferred(template)))
+
+
 def template_named(name: str) -> Template:
     """The template of that name; ScheduleError listing the names there are."""
-    for template in TEMPLATES:
+    for template in templates():
         if template.name == name:
             return template
-    raise ScheduleError(f"no template is named {name!r}; there are {', '.join(item.name for item in TEMPLATES)}")
+    hint = f" (of library {name.partition('/')[0]}: give it with --library)" if "/" in name else ""
+    known = ", ".join(item.name for item in templates())
+    raise ScheduleError(f"no template is named {name!r}{hint}; there are {known}")

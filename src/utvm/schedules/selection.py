@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 
 from utvm.operators.kernel import AnyKernel
 from utvm.operators.overlap import Overlap
-from utvm.schedules.registry import TEMPLATES, template_named
+from utvm.schedules.registry import default_templates, is_preferred, template_named, templates
 from utvm.schedules.schedule import PORTABLE, Schedule
 from utvm.schedules.template import Site, Template
 
 
 def candidates(site: Site) -> Iterator[Schedule]:
     """Every legal schedule of every template that applies, best guesses of each template first."""
-    for template in TEMPLATES:
+    for template in templates():
         if not template.refusal(site):
             yield from _of_template(template, site)
 
@@ -32,12 +32,13 @@ class Option:
 def default_options(site: Site) -> list[Option]:
     """What defaults are chosen from, fastest by estimate first; each needs less memory than those before it.
 
-    Each template's memory knobs are varied, its others stay at their best guess. The portable kernel is the last.
+    Each template's memory knobs are varied, its others stay at their best guess. The portable kernel is the last, unless
+    a preferred template applies: then there is none but those.
     """
+    applying = [template for template in default_templates() if not template.refusal(site)]
     guesses = [
         (template.estimated_cycles(site, schedule), order, schedule)
-        for order, template in enumerate(TEMPLATES)
-        if not template.refusal(site)
+        for order, template in enumerate([*filter(is_preferred, applying)] or applying)
         for schedule in _guesses(template, site)
     ]
     found: list[Option] = []
@@ -56,7 +57,7 @@ def default_schedule(site: Site, limit_bytes: int) -> Schedule:
 
 
 def option_within(options: Sequence[Option], limit_bytes: int) -> Option:
-    """The first of a site's options that keeps within the limit; failing all, the portable kernel."""
+    """The first of a site's options that keeps within the limit; failing all, the last."""
     return next((option for option in options if option.added_bytes <= limit_bytes), options[-1])
 
 

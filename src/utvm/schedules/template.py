@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 from utvm.boards import Core
 from utvm.errors import ScheduleError
@@ -31,8 +30,8 @@ class Site:
 class Template(ABC):
     """One way to compute some operators. A file in `schedules/` with one subclass, registered in `registry.py`."""
 
-    name: ClassVar[str]
-    memory_knobs: ClassVar[tuple[str, ...]] = ()
+    name: str
+    memory_knobs: tuple[str, ...] = ()
     """The knobs that scratch depends on: defaults vary them, and keep the best guess of the others."""
 
     @abstractmethod

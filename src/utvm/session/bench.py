@@ -10,6 +10,7 @@ import numpy as np
 
 from utvm.boards import Board
 from utvm.codegen.bench_source import SELECTED, bench_compiled_files, bench_files
+from utvm.codegen.library_files import library_sources
 from utvm.codegen.program import Program
 from utvm.errors import CycleLimitError, KernelError, TransportError, UsageError
 from utvm.model.tensor import Array
@@ -18,6 +19,9 @@ from utvm.session.image_on_board import ImageOnBoard
 from utvm.toolchain import Compiler, Image
 from utvm.toolchain.image import fresh_objects, link_image, runtime_objects
 from utvm.transports import StopKind, Transport, VirtualBoardTransport
+
+# Debugging information changes no code, and nobody looks at it.
+_FLAGS = ("-g0", "-DUTVM_PROFILE")
 
 
 class BenchBuilder:
@@ -34,9 +38,8 @@ class BenchBuilder:
         directory.mkdir(parents=True, exist_ok=True)
         for name, text in bench_files(program).items():
             (directory / name).write_text(text, encoding="utf-8")
-        # Debugging information changes no code, and nobody looks at it.
         sources = [directory / name for name in bench_compiled_files(program)]
-        objects = fresh_objects(self.compiler, sources, directory, ("-g0", "-DUTVM_PROFILE"))
+        objects = fresh_objects(self.compiler, sources, directory, _FLAGS, library_sources(program))
         return link_image(self.board, self.compiler, [*self._runtime, *objects], directory)
 
 

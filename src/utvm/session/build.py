@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 
 from utvm.errors import UsageError
 from utvm.session.memory import Hole
@@ -89,10 +90,14 @@ class ModuleBuilder:
         return Built(tuple(objects), entries, uncallable)
 
     def compile(
-        self, sources: Sequence[Path], include_dirs: Sequence[Path], flags: Sequence[str]
+        self,
+        sources: Sequence[Path],
+        include_dirs: Sequence[Path],
+        flags: Sequence[str],
+        other_flags: Mapping[str, Sequence[str]],
     ) -> tuple[ObjectFile, ...]:
-        """Compile sources that bring their own task entry points."""
-        return tuple(self._compile(sources, self._folder(), tuple(include_dirs), tuple(flags)))
+        """Compile sources that bring their own task entry points; `other_flags` are those of some, by file name."""
+        return tuple(self._compile(sources, self._folder(), tuple(include_dirs), tuple(flags), other_flags))
 
     def _folder(self) -> Path:
         self._count += 1
@@ -101,7 +106,12 @@ class ModuleBuilder:
         return folder
 
     def _compile(
-        self, paths: Sequence[Path], folder: Path, include_dirs: tuple[Path, ...], flags: tuple[str, ...]
+        self,
+        paths: Sequence[Path],
+        folder: Path,
+        include_dirs: tuple[Path, ...],
+        flags: tuple[str, ...],
+        other_flags: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> list[ObjectFile]:
         with resources.as_file(resources.files("utvm") / "runtime" / "include") as runtime:
             jobs = [
@@ -109,7 +119,7 @@ class ModuleBuilder:
                     path,
                     folder / f"{index}_{path.stem}.o",
                     (*include_dirs, runtime),
-                    (*self._target.compile_flags, *flags),
+                    (*self._target.compile_flags, *other_flags.get(path.name, flags)),
                 )
                 for index, path in enumerate(paths)
             ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from utvm.codegen.library_files import library_sources
 from utvm.codegen.model_source import compiled_files, source_files
 from utvm.codegen.program import Call as Layer
 from utvm.codegen.program import CallArgument, PlacedTensor, Program
@@ -20,7 +21,7 @@ from utvm.session.call_run import POISON, CallRun
 from utvm.session.constants import ConstantCache
 from utvm.session.memory import Block, heap_regions
 from utvm.session.tensor import little_endian
-from utvm.toolchain.compiler import WARNING_FLAGS
+from utvm.toolchain.compiler import FOREIGN_FLAGS, WARNING_FLAGS
 
 if TYPE_CHECKING:
     from utvm.model.tensor import Array
@@ -61,7 +62,8 @@ class GraphExecutor:
             for name, text in source_files(program).items():
                 (Path(folder) / name).write_text(text, encoding="utf-8")
             sources = [Path(folder) / name for name in names]
-            self.module = session.load_tasks(f"{program.model}", sources, WARNING_FLAGS, _TASK_SUFFIX)
+            foreign = {name: (*FOREIGN_FLAGS, *flags) for name, flags in library_sources(program).items()}
+            self.module = session.load_tasks(program.model, sources, WARNING_FLAGS, _TASK_SUFFIX, foreign)
         self.constants = ConstantCache(session, program)
         self._arenas: dict[str, Block] = {}
         try:

@@ -206,10 +206,20 @@ class Session:
         built = self._builder.build(title, sources, [Path(item) for item in include_dirs], flags, signatures)
         return self._link(title, built)
 
-    def load_tasks(self, name: str, sources: Sequence[Path], flags: Sequence[str], suffix: str) -> Module:
-        """A module of sources that bring task entry points of their own, named after the kernels with `suffix`."""
+    def load_tasks(
+        self,
+        name: str,
+        sources: Sequence[Path],
+        flags: Sequence[str],
+        suffix: str,
+        other_flags: Mapping[str, Sequence[str]] | None = None,
+    ) -> Module:
+        """A module of sources that bring task entry points of their own, named after the kernels with `suffix`.
+
+        `other_flags` are in place of `flags` for sources of these file names.
+        """
         self._check_open()
-        objects = self._builder.compile(sources, (), flags)
+        objects = self._builder.compile(sources, (), flags, other_flags or {})
         return self._link(name, _task_module(objects, suffix))
 
     def unload(self, module: Module) -> None:

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from utvm.boards import Board
+from utvm.codegen.library_files import library_sources
 from utvm.codegen.model_source import compiled_files, source_files
 from utvm.codegen.program import Program
 from utvm.errors import DeviceFault, UsageError
@@ -50,7 +51,7 @@ def build_program_image(program: Program, board: Board, build_dir: Path, compile
     for name, text in source_files(program).items():
         (source_dir / name).write_text(text, encoding="utf-8")
     sources = [source_dir / name for name in compiled_files(program)]
-    return build_image(board, compiler, sources, [source_dir], build_dir, defines=("UTVM_PROFILE",))
+    return build_image(board, compiler, sources, [source_dir], build_dir, ("UTVM_PROFILE",), library_sources(program))
 
 
 class StandaloneSession:

@@ -17,6 +17,9 @@ from utvm.toolchain.process import run_tool
 WARNING_FLAGS = ("-Wall", "-Wextra", "-Werror")
 """For every C file of ours, written or generated."""
 
+FOREIGN_FLAGS = ("-w",)
+"""For files of somebody else, whose warnings are no affair of ours."""
+
 CODE_FLAGS = ("-std=c99", "-O2", "-g", "-ffunction-sections", "-fdata-sections", "-fno-common", "-ffp-contract=off")
 """Code generation. Contraction is off so that float results do not depend on the compiler."""
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from utvm.boards import Board
 from utvm.errors import ToolchainError
-from utvm.toolchain.compiler import WARNING_FLAGS, CompileJob, Compiler
+from utvm.toolchain.compiler import FOREIGN_FLAGS, WARNING_FLAGS, CompileJob, Compiler
 from utvm.toolchain.elf import Elf, read_elf
 from utvm.toolchain.linker_script import linker_script
 from utvm.toolchain.overflow import overflow_error
@@ -56,14 +56,15 @@ def build_image(
     include_dirs: Sequence[Path],
     build_dir: Path,
     defines: Sequence[str] = (),
+    foreign: Mapping[str, Sequence[str]] | None = None,
 ) -> Image:
     """Compile the sources with the standalone runtime and link them to `build_dir`/image.elf.
 
-    The sources provide `utvm_model_run`. `defines` are NAME or NAME=VALUE. Raises ToolchainError, or OutOfMemoryError
-    naming region and shortage.
+    The sources provide `utvm_model_run`. `defines` are NAME or NAME=VALUE. `foreign` has further flags for those
+    sources, by file name, that are not ours. Raises ToolchainError, or OutOfMemoryError naming region and shortage.
     """
     try:
-        objects = _compile_all(board, compiler, sources, include_dirs, build_dir, defines)
+        objects = _compile_all(board, compiler, sources, include_dirs, build_dir, defines, foreign or {})
     except OSError as error:
         raise _cannot_build(build_dir, error) from error
     return link_image(board, compiler, objects, build_dir)
@@ -99,17 +100,33 @@ def runtime_objects(board: Board, compiler: Compiler, build_dir: Path) -> list[P
         return compiler.compile_all(_runtime_jobs(board, runtime, build_dir))
 
 
-def fresh_objects(compiler: Compiler, sources: Sequence[Path], build_dir: Path, flags: Sequence[str]) -> list[Path]:
+def fresh_objects(
+    compiler: Compiler,
+    sources: Sequence[Path],
+    build_dir: Path,
+    flags: Sequence[str],
+    foreign: Mapping[str, Sequence[str]],
+) -> list[Path]:
     """Generated sources, with the runtime's headers and those beside them, that nobody compiles twice: past the cache.
 
-    Raises ToolchainError.
+    Those that `foreign` has flags for, by file name, are not ours, and the same each time. Raises ToolchainError.
     """
     with resources.as_file(resources.files("utvm") / "runtime" / "include") as include:
         jobs = [
-            CompileJob(path, build_dir / f"{path.name}.o", (include,), (*WARNING_FLAGS, *flags), cached=False)
+            CompileJob(
+                path,
+                build_dir / f"{path.name}.o",
+                (include,),
+                (*_own_flags(path, foreign), *flags),
+                cached=path.name in foreign,
+            )
             for path in sources
         ]
         return compiler.compile_all(jobs)
+
+
+def _own_flags(path: Path, foreign: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    return (*FOREIGN_FLAGS, *foreign[path.name]) if path.name in foreign else WARNING_FLAGS
 
 
 def _compile_all(
@@ -119,13 +136,19 @@ def _compile_all(
     include_dirs: Sequence[Path],
     build_dir: Path,
     defines: Sequence[str],
+    foreign: Mapping[str, Sequence[str]],
 ) -> list[Path]:
     build_dir.mkdir(parents=True, exist_ok=True)
-    flags = (*WARNING_FLAGS, *(f"-D{define}" for define in defines))
+    defined = [f"-D{define}" for define in defines]
     with resources.as_file(resources.files("utvm") / "runtime") as runtime:
         jobs = _runtime_jobs(board, runtime, build_dir)
         jobs += [
-            CompileJob(path, build_dir / f"{index}_{path.stem}.o", (*include_dirs, runtime / "include"), flags)
+            CompileJob(
+                path,
+                build_dir / f"{index}_{path.stem}.o",
+                (*include_dirs, runtime / "include"),
+                (*_own_flags(path, foreign), *defined),
+            )
             for index, path in enumerate(sources)
         ]
         return compiler.compile_all(jobs)

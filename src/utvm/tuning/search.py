@@ -100,7 +100,7 @@ class OptunaSearch(Search):
 
         self._place = place
         self._left = trials
-        applying = [template for template in registry.TEMPLATES if not template.refusal(place.site)]
+        applying = [template for template in registry.templates() if not template.refusal(place.site)]
         self._spaces: dict[str, Mapping[str, tuple[KnobValue, ...]]] = {
             template.name: template.knobs(place.site)
             for template in applying

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from utvm.cli.library_options import library_options
 from utvm.cli.options import (
     board_option,
     debug_option,
@@ -28,6 +29,7 @@ from utvm.cli.services import Services, ToolchainChoice
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Also write the report as a web page.")
 @kernels_option
 @schedules_option
+@library_options
 @toolchain_option
 @verbose_option
 @json_option

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from utvm.cli.boundary import EXIT_DONE, EXIT_FAILED
+from utvm.cli.library_options import library_options
 from utvm.cli.options import (
     board_option,
     debug_option,
@@ -46,6 +47,7 @@ _EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @timing_option
 @memory_option
 @kernels_option
+@library_options
 @toolchain_option
 @verbose_option
 @json_option

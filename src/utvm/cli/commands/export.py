@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from utvm.cli.library_options import library_options
 from utvm.cli.options import (
     board_option,
     debug_option,
@@ -49,6 +50,7 @@ _EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "-i", "--input", "files", type=_EXISTING_FILE, multiple=True,
     help="Inputs that the project's example runs, as `utvm run` takes them. Default: random ones.",
 )  # fmt: skip
+@library_options
 @kernels_option
 @click.option("--force", is_flag=True, help="Overwrite files that were changed since the last export.")
 @verbose_option

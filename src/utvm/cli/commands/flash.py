@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from utvm.cli.boundary import EXIT_DONE, EXIT_FAILED
+from utvm.cli.library_options import library_options
 from utvm.cli.options import (
     board_option,
     debug_option,
@@ -35,6 +36,7 @@ _EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     help="Longest time for the run, in seconds.",
 )  # fmt: skip
 @kernels_option
+@library_options
 @toolchain_option
 @verbose_option
 @json_option

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from utvm.cli.boundary import EXIT_DONE, EXIT_FAILED
+from utvm.cli.library_options import library_options
 from utvm.cli.options import (
     board_option,
     debug_option,
@@ -57,6 +58,7 @@ _EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @memory_option
 @kernels_option
 @schedules_option
+@library_options
 @toolchain_option
 @verbose_option
 @json_option

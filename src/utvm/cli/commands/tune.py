@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from utvm.cli.boundary import EXIT_DONE
+from utvm.cli.library_options import library_options
 from utvm.cli.options import (
     board_option,
     debug_option,
@@ -53,6 +54,7 @@ from utvm.cli.services import ToolchainChoice
     "--memory", type=click.Choice(("zero-wait", "board")),
     help="Whether a virtual board counts its caches and wait states. Default: board on virtual boards.",
 )  # fmt: skip
+@library_options
 @toolchain_option
 @json_option
 @debug_option
