@@ -7,9 +7,9 @@ from pathlib import Path
 from tests.libraries.conftest import PLAIN_NN, Changed
 from tests.schedules.conv2d_cases import Convolution
 from utvm.boards import load_board
-from utvm.codegen.program import Program
 from utvm.libraries import load_library, use_libraries
-from utvm.session.standalone import StandaloneSession
+from utvm.session.benches import Benches
+from utvm.transports import open_transport
 from utvm.tuning.apply import apply_records
 from utvm.tuning.conditions import Conditions, utvm_version
 from utvm.tuning.measure import Measurer
@@ -23,13 +23,10 @@ MODEL = Convolution((1, 6, 6, 4), 4, (3, 3)).model()
 
 def tuned(library: Path, file: Path) -> list[Record]:
     """Records of the convolution, the library's schedule among them."""
-
-    def opened(program: Program) -> StandaloneSession:
-        return StandaloneSession(program, BOARD)
-
     conditions = Conditions(BOARD.name, BOARD.core.name, "virtual", "dtcm", "a compiler", utvm_version())
-    with use_libraries([load_library(library)]), RecordWriter(file) as writer:
-        tune(tasks_of(places_of(MODEL, BOARD)), Measurer(BOARD, opened), conditions, writer, (), Effort(trials=24))
+    boards = Benches(BOARD, lambda: open_transport(BOARD))
+    with use_libraries([load_library(library)]), RecordWriter(file) as writer, boards:
+        tune(tasks_of(places_of(MODEL, BOARD)), Measurer(BOARD, boards), conditions, writer, (), Effort(trials=24))
     return [record for record in load_records([file]) if record.schedule.template == "plain-nn/convolve"]
 
 
