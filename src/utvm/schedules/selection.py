@@ -32,8 +32,8 @@ class Option:
 def default_options(site: Site) -> list[Option]:
     """What defaults are chosen from, fastest by estimate first; each needs less memory than those before it.
 
-    Each template's memory knobs are varied, its others stay at their best guess. The portable kernel is the last, unless
-    a preferred template applies: then there is none but those.
+    Each template's memory knobs are varied, its others stay at their best guess. The portable kernel is the last; where
+    preferred templates apply, there are none but those.
     """
     applying = [template for template in default_templates() if not template.refusal(site)]
     guesses = [
