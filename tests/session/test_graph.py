@@ -15,7 +15,7 @@ from utvm.boards import load_board
 from utvm.codegen.program import Program
 from utvm.compiler import compile_model, load_model
 from utvm.demo import load_digits
-from utvm.errors import OutOfMemoryError, UsageError
+from utvm.errors import OutOfDeviceMemory, OutOfMemoryError, UsageError
 from utvm.model import Array, Model
 from utvm.operators import run_reference
 from utvm.rewrites import rewrite
@@ -43,6 +43,10 @@ def test_benchmark_models_are_the_references_layer_by_layer(models_dir: Path, bo
         assert board_name == "qemu-microbit"  # 16 KB of RAM
         return
     with Session(board) as session:
+        if board_name == "qemu-microbit":  # which holds kws, but not its code as well
+            with pytest.raises(OutOfDeviceMemory, match="no room for arena"):
+                session.load(program)
+            return
         executor = session.load(program)
         for inputs in random_inputs(model, 2):
             assert mismatches(model, inputs, executor.run(inputs).outputs) == 0
