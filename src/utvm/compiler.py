@@ -9,7 +9,7 @@ from pathlib import Path
 
 from utvm.boards import Board
 from utvm.codegen.assemble import Target, assemble
-from utvm.codegen.budget import arena_regions, check_constants
+from utvm.codegen.budget import arena_regions, check_constants, code_budget_bytes
 from utvm.codegen.program import Program
 from utvm.errors import ImportModelError, UsageError
 from utvm.model import Model
@@ -43,7 +43,8 @@ def compile_model(model: Model, board: Board, schedules: Mapping[str, Schedule] 
     check_model(model)
     rewritten = rewrite(model)
     check_constants(rewritten, board)
-    target = Target(board.name, board.core, arena_regions(rewritten, board))
+    regions, code_bytes = arena_regions(rewritten, board), code_budget_bytes(rewritten, board)
+    target = Target(board.name, board.core, regions, code_bytes)
     return assemble(rewritten, target, provenance(model), schedules)
 
 

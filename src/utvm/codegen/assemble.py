@@ -24,11 +24,15 @@ from utvm.schedules import Schedule, Site
 
 @dataclass(frozen=True)
 class Target:
-    """What a program is compiled for: a board's name and core, and its RAM for activations, most preferred first."""
+    """What a program is compiled for: a board's name and core, and its RAM for activations, most preferred first.
+
+    Defaults keep within `code_limit_bytes` of flash beyond plain kernels, where given.
+    """
 
     board: str
     core: Core
     regions: tuple[ArenaRegion, ...]
+    code_limit_bytes: int | None = None
 
 
 @dataclass
@@ -75,7 +79,7 @@ def assemble(
     lifetimes = find_lifetimes(model)
     collected = _Collected()
     sites = sites_of(model, lifetimes, target.core)
-    scheduled = schedule_calls(sites, schedules or {}, lifetimes.items, target.regions)
+    scheduled = schedule_calls(sites, schedules or {}, lifetimes.items, target.regions, target.code_limit_bytes)
     scratch = [
         Item(_scratch_name(index, argument.parameter), argument.size_bytes, index, index)
         for index, (_, kernel) in enumerate(scheduled)

@@ -13,6 +13,8 @@ RUNTIME_DATA_BYTES = 768
 LAYER_CYCLES_BYTES = 8
 # Vector table, start-up, runtime and the smallest kernels.
 SMALLEST_TEXT_BYTES = 2048
+# The same with the kernels that a model may need otherwise.
+ORDINARY_TEXT_BYTES = 32 * 1024
 
 
 def arena_regions(model: Model, board: Board) -> tuple[ArenaRegion, ...]:
@@ -26,6 +28,15 @@ def arena_regions(model: Model, board: Board) -> tuple[ArenaRegion, ...]:
     return tuple(
         ArenaRegion(name, max(board.region(name).size_bytes - taken[name], 0)) for name in board.placement.arena
     )
+
+
+def code_budget_bytes(model: Model, board: Board) -> int:
+    """What fast code may take in flash beyond plain kernels, if every constant stays what it is in the model."""
+    region = board.region(board.placement.code)
+    taken = ORDINARY_TEXT_BYTES
+    if board.placement.constants == region.name:
+        taken += sum(tensor.size_bytes for tensor in model.tensors.values() if tensor.is_constant)
+    return max(0, region.size_bytes - taken)
 
 
 def check_constants(model: Model, board: Board) -> None:

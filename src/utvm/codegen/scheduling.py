@@ -15,6 +15,7 @@ from utvm.schedules import (
     Schedule,
     Site,
     added_bytes,
+    code_bytes,
     default_options,
     option_within,
     scheduled_kernel,
@@ -38,13 +39,20 @@ def sites_of(model: Model, lifetimes: Lifetimes, core: Core) -> list[Site]:
 
 
 def schedule_calls(
-    sites: Sequence[Site], chosen: Mapping[str, Schedule], items: Sequence[Item], regions: Sequence[ArenaRegion]
+    sites: Sequence[Site],
+    chosen: Mapping[str, Schedule],
+    items: Sequence[Item],
+    regions: Sequence[ArenaRegion],
+    code_limit_bytes: int | None = None,
 ) -> list[tuple[Schedule, AnyKernel]]:
     """The schedule and kernel of each call, in order. `chosen` names schedules by operator; the others get their
-    default, whose scratch fits beside what is alive during the call."""
+    default, whose scratch fits beside what is alive during the call, and whose code together fits the limit."""
     schedules: list[Schedule | None] = [chosen.get(site.operator.name) for site in sites]
     open_calls = [call for call, schedule in enumerate(schedules) if schedule is None]
     options = {call: default_options(sites[call]) for call in open_calls}
+    if code_limit_bytes is not None:
+        given_code = sum(code_bytes(sites[call], schedule) for call, schedule in enumerate(schedules) if schedule)
+        _save_code(sites, options, code_limit_bytes - given_code)
     alive = _alive_bytes(len(sites), items)
     given = [alive[call] + added_bytes(sites[call], schedule) for call, schedule in enumerate(schedules) if schedule]
     arena = _smallest_arena(options, alive, max(given, default=0), _arena_bytes(items, regions))
@@ -68,6 +76,21 @@ def overlapping_items(sites: Sequence[Site], schedules: Sequence[Schedule], life
         replace(item, over=over[item.name][0], overlap=over[item.name][1]) if item.name in over else item
         for item in lifetimes.items
     ]
+
+
+def _save_code(sites: Sequence[Site], options: dict[int, list[Option]], most_bytes: int) -> None:
+    """While the fastest options' code is too large, leave the call that loses least per byte those of little code."""
+    sizes = {call: code_bytes(sites[call], found[0].schedule) for call, found in options.items()}
+    excess = sum(sizes.values()) - most_bytes
+    if excess <= 0:
+        return
+    smaller = {call: default_options(sites[call], code_limit_bytes=0) for call, size in sizes.items() if size}
+    losses = {call: (found[0].cycles - options[call][0].cycles) / sizes[call] for call, found in smaller.items()}
+    for call in sorted(losses, key=lambda call: losses[call]):
+        if excess <= 0:
+            return
+        options[call] = smaller[call]
+        excess -= sizes[call]
 
 
 def scratch_limits(

@@ -11,8 +11,11 @@ from utvm.operators.overlap import Overlap
 from utvm.schedules.schedule import PORTABLE, Schedule
 from utvm.schedules.template import Site, Template
 
-# Cycles of the portable loops per multiply-accumulate and per output element, all cores alike.
+# Cycles of the portable loops per multiply-accumulate and per output element.
 CYCLES_PER_MAC = 7.0
+# Cores without multiplication into 64 bits, and with few registers that multiply.
+_SMALL_CORES = ("cortex-m0", "cortex-m0plus")
+_SMALL_CORES_FACTOR = 2.0
 CYCLES_PER_ELEMENT = 40.0
 CYCLES_PER_POOLED_TAP = 4.0
 
@@ -30,11 +33,12 @@ class Portable(Template):
     def estimated_cycles(self, site: Site, schedule: Schedule) -> float:
         """By the count of multiply-accumulates, output elements, and taps of pools."""
         del schedule
+        factor = _SMALL_CORES_FACTOR if site.core.name in _SMALL_CORES else 1.0
         macs = rule_of(site.operator).macs(site.operator, site.inputs, site.outputs)
         per_element = CYCLES_PER_ELEMENT
         if isinstance(site.operator, Pool2D):
             per_element += CYCLES_PER_POOLED_TAP * math.prod(site.operator.window)
-        return CYCLES_PER_MAC * macs + per_element * sum(tensor.element_count for tensor in site.outputs)
+        return factor * (CYCLES_PER_MAC * macs + per_element * sum(tensor.element_count for tensor in site.outputs))
 
     def overlap(self, site: Site, schedule: Schedule) -> Overlap | None:
         """What the rule says."""

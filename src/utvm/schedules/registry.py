@@ -15,6 +15,7 @@ from utvm.schedules.fully_connected_nonzero import FullyConnectedNonzero
 from utvm.schedules.pool import PoolWords
 from utvm.schedules.portable import Portable
 from utvm.schedules.template import Template
+from utvm.schedules.weight_code import WeightCode
 
 TEMPLATES: tuple[Template, ...] = (
     Portable(),
@@ -25,6 +26,7 @@ TEMPLATES: tuple[Template, ...] = (
     FullyConnectedNonzero(),
     AddLinear(),
     PoolWords(),
+    WeightCode(),
 )
 
 

@@ -29,17 +29,19 @@ class Option:
     schedule: Schedule
 
 
-def default_options(site: Site) -> list[Option]:
+def default_options(site: Site, code_limit_bytes: int | None = None) -> list[Option]:
     """What defaults are chosen from, fastest by estimate first; each needs less memory than those before it.
 
     Each template's memory knobs are varied, its others stay at their best guess. The portable kernel is the last; where
-    preferred templates apply, there are none but those.
+    preferred templates apply, there are none but those. What takes more than `code_limit_bytes` of flash is left out,
+    where that is given.
     """
     applying = [template for template in default_templates() if not template.refusal(site)]
     guesses = [
         (template.estimated_cycles(site, schedule), order, schedule)
         for order, template in enumerate([*filter(is_preferred, applying)] or applying)
         for schedule in _guesses(template, site)
+        if code_limit_bytes is None or template.code_bytes(site, schedule) <= code_limit_bytes
     ]
     found: list[Option] = []
     for cycles, _, schedule in sorted(guesses, key=lambda guess: guess[:2]):
@@ -73,6 +75,11 @@ def added_bytes(site: Site, schedule: Schedule) -> int:
         return scratch
     image_bytes, output_bytes = site.inputs[0].size_bytes, site.outputs[0].size_bytes
     return scratch - (image_bytes + output_bytes - overlap.together_bytes(image_bytes, output_bytes))
+
+
+def code_bytes(site: Site, schedule: Schedule) -> int:
+    """Flash that the schedule's code takes beyond the constants it replaces."""
+    return template_named(schedule.template).code_bytes(site, schedule)
 
 
 def site_overlap(site: Site, schedule: Schedule) -> Overlap | None:
