@@ -72,6 +72,10 @@ class LibraryError(UsageError):
     """A library of the user's kernels is missing files, malformed, or lacks what its templates call."""
 
 
+class TuningEngineError(UtvmError):
+    """The process of a search engine ended or does not answer; says how it ended and what it said last."""
+
+
 class ToolchainError(UtvmError):
     """No compiler for a board, or a compile or link that failed; carries the command and its messages."""
 

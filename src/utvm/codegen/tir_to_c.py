@@ -69,6 +69,8 @@ class _BodyWriter:
 
     def _statement(self, s: Any) -> None:
         kind = type(s).__name__
+        if kind in ("For", "IfThenElse"):
+            self._declare()
         if kind == "SeqStmt":
             for item in s.seq:
                 self._statement(item)
@@ -89,6 +91,12 @@ class _BodyWriter:
                 self._out.line(f"{self._expressions.write(s.value)};")
         else:
             raise CodegenError(f"kernel {self._kernel.stem}: no C for the TIR statement {kind}")
+
+    def _declare(self) -> None:
+        """Scalars that are first assigned in an inner scope are declared before it."""
+        for declaration in self._undeclared.values():
+            self._out.line(f"{declaration};")
+        self._undeclared.clear()
 
     def _loop(self, s: Any) -> None:
         from tvm.sym import Analyzer

@@ -5,6 +5,7 @@ TVM is imported when the first builder is made, so that references and shape rul
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -16,6 +17,9 @@ from utvm.model.tensor import ITEM_SIZE_BYTES, Array, Tensor
 from utvm.operators.kernel import Kernel, KernelArgument
 
 Expression = Any
+
+one_at_a_time = threading.RLock()
+"""Held by whoever builds or lowers kernels while other threads may: TVM's builders keep state of their own."""
 
 
 class Scalar:

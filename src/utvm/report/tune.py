@@ -41,6 +41,7 @@ def _operator(task: TaskResult) -> dict[str, Any]:
         "reused": task.reused,
         "too_large": task.too_large,
         "failures": task.failures,
+        "remark": task.remark,
     }
 
 

@@ -12,6 +12,7 @@ from utvm.schedules.conv2d_winograd import Conv2DWinograd
 from utvm.schedules.depthwise import DepthwisePlanes
 from utvm.schedules.fully_connected import FullyConnectedDot
 from utvm.schedules.fully_connected_nonzero import FullyConnectedNonzero
+from utvm.schedules.metaschedule.template import MetaSchedule
 from utvm.schedules.pool import PoolWords
 from utvm.schedules.portable import Portable
 from utvm.schedules.template import Template
@@ -29,6 +30,8 @@ TEMPLATES: tuple[Template, ...] = (
     WeightCode(),
 )
 
+# Only records bring these to an operator: they are neither defaults nor candidates.
+RECORDED: tuple[Template, ...] = (MetaSchedule(),)
 
 _extensions: list[Template] = []
 _preferred: list[str] = []
@@ -82,9 +85,9 @@ def default_templates() -> tuple[Template, ...]:
 
 def template_named(name: str) -> Template:
     """The template of that name; ScheduleError listing the names there are."""
-    for template in templates():
+    known = (*templates(), *RECORDED)
+    for template in known:
         if template.name == name:
             return template
     hint = f" (of library {name.partition('/')[0]}: give it with --library)" if "/" in name else ""
-    known = ", ".join(item.name for item in templates())
-    raise ScheduleError(f"no template is named {name!r}{hint}; there are {known}")
+    raise ScheduleError(f"no template is named {name!r}{hint}; there are {', '.join(item.name for item in known)}")

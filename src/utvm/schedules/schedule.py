@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 from utvm.errors import ScheduleError
 
 KnobValue = int | str | bool
+
+_LONGEST_SHOWN = 24
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,15 @@ class Schedule:
         return Schedule.of(document["template"], knobs)
 
     def __str__(self) -> str:
-        knobs = ", ".join(f"{name}={value}" for name, value in self.knobs)
+        knobs = ", ".join(f"{name}={_brief(value)}" for name, value in self.knobs)
         return f"{self.template}({knobs})" if knobs else self.template
+
+
+def _brief(value: KnobValue) -> KnobValue:
+    """Long texts as a hash: names that people read and compare."""
+    if isinstance(value, str) and len(value) > _LONGEST_SHOWN:
+        return hashlib.sha256(value.encode()).hexdigest()[:8]
+    return value
 
 
 PORTABLE = Schedule("portable")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -27,6 +26,7 @@ from utvm.errors import (
     VirtualBoardError,
 )
 from utvm.model import Array
+from utvm.operators.kernel_builder import one_at_a_time
 from utvm.schedules import Schedule
 from utvm.session.call_run import CallRun
 from utvm.tuning.batch import Experiment
@@ -52,8 +52,6 @@ _KINDS: tuple[tuple[type[UtvmError], FailureKind], ...] = (
 )
 _FAILURES = tuple(kind for kind, _ in _KINDS)
 _LOST = (TransportError, VirtualBoardError)
-# TVM's builders keep state of their own; Python generates one kernel at a time anyway.
-_generating = threading.Lock()
 
 
 class MeasuringSession(Protocol):
@@ -117,7 +115,7 @@ class Measurer:
         self, experiment: Experiment, left: deque[Schedule], best: int | None
     ) -> Iterator[tuple[Schedule, Outcome]]:
         """Outcomes of schedules, which are taken off `left`, until one may have spoiled the board."""
-        with _generating:
+        with one_at_a_time:
             program = experiment.program(self.board, left)
         with self.opener(program) as session:
             for index in range(len(left)):

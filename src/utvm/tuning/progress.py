@@ -19,6 +19,7 @@ class TaskResult:
     """One operator's state: cycles of a call by default and at best, and how many schedules had which end.
 
     `default_cycles` and `best_cycles` are None until measured. `reused` of the `tried` were answered by records.
+    `remark` says why the search ended early, if it did.
     """
 
     layer: str
@@ -32,6 +33,7 @@ class TaskResult:
     reused: int
     too_large: int
     failures: dict[str, int]
+    remark: str = ""
 
 
 Listener = Callable[[TaskResult], None]
@@ -94,4 +96,5 @@ class TaskState:
             reused=self.reused,
             too_large=self.search.too_large,
             failures=dict(self.failures),
+            remark=self.search.remark,
         )

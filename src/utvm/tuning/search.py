@@ -7,7 +7,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from utvm.schedules import PORTABLE, Schedule, Site, added_bytes, candidates, default_schedule, registry
 from utvm.schedules.registry import template_named
@@ -27,10 +27,11 @@ _MOST_LISTED = 1000
 class Search(ABC):
     """Proposes schedules that are legal, differ from each other and fit the place's scratch memory.
 
-    `too_large` counts those that did not fit.
+    `too_large` counts those that did not fit; `remark` says why a search ended early, if it did.
     """
 
     too_large: int
+    remark: str = ""
 
     @abstractmethod
     def learn(self, schedule: Schedule, cycles: int | None) -> None:
@@ -43,6 +44,13 @@ class Search(ABC):
     @abstractmethod
     def tell(self, schedule: Schedule, cycles: int | None) -> None:
         """What a schedule that was asked for took; None for a failure."""
+
+
+class SearchOpener(Protocol):
+    """Opens the search of a place, over at most so many trials."""
+
+    def __call__(self, place: Place, trials: int, seed: int) -> Search:
+        """The search."""
 
 
 def open_search(place: Place, trials: int, seed: int = 0) -> Search:

@@ -14,7 +14,7 @@ from utvm.tuning.flights import Flights
 from utvm.tuning.measure import Measurer, Outcome
 from utvm.tuning.progress import Listener, TaskResult, TaskState
 from utvm.tuning.records import Failure, Record, RecordWriter
-from utvm.tuning.search import open_search
+from utvm.tuning.search import SearchOpener, open_search
 from utvm.tuning.tasks import Task
 
 # A board that was away may be back: these are measured again.
@@ -50,6 +50,7 @@ def tune(
     known: Iterable[Record] = (),
     effort: Effort | None = None,
     listener: Listener | None = None,
+    searches: SearchOpener = open_search,
 ) -> TuningResult:
     """Search each task's schedules; what `known` records answer under the same conditions is not measured again.
 
@@ -58,7 +59,7 @@ def tune(
     effort = effort or Effort()
     began = time.monotonic()
     stale: Counter[str] = Counter()
-    states = _states(tasks, conditions, list(known), effort, stale)
+    states = _states(tasks, conditions, list(known), effort, stale, searches)
     tell = listener or (lambda _: None)
     for state in states:
         if state.tried:
@@ -99,7 +100,12 @@ def tune(
 
 
 def _states(
-    tasks: Sequence[Task], conditions: Conditions, known: list[Record], effort: Effort, stale: Counter[str]
+    tasks: Sequence[Task],
+    conditions: Conditions,
+    known: list[Record],
+    effort: Effort,
+    stale: Counter[str],
+    searches: SearchOpener,
 ) -> list[TaskState]:
     by_key: dict[str, list[Record]] = {}
     for record in known:
@@ -114,7 +120,7 @@ def _states(
                 stale[reason] += 1
             elif outcome is not None and not (isinstance(outcome, Failure) and outcome.kind in _PASSING):
                 answers[record.schedule] = outcome
-        states.append(TaskState(task, open_search(task.place, effort.trials, effort.seed), answers))
+        states.append(TaskState(task, searches(task.place, effort.trials, effort.seed), answers))
     return states
 
 

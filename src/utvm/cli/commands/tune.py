@@ -42,6 +42,10 @@ from utvm.cli.services import ToolchainChoice
     "--max-ram", "max_ram_bytes", type=click.IntRange(min=0), metavar="BYTES",
     help="Largest arena that schedules may need. Default: as compilation limits it.",
 )  # fmt: skip
+@click.option(
+    "--engine", type=click.Choice(("templates", "metaschedule")), default="templates", show_default=True,
+    help="metaschedule: operators that only have the portable kernel are searched too, by TVM's MetaSchedule.",
+)  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the search and the inputs.")
 @click.option(
     "--timeout", "timeout_s", type=click.FloatRange(min=0, min_open=True), default=30.0, show_default=True,
@@ -66,6 +70,7 @@ def command(
     time_limit_s: float | None,
     jobs: int | None,
     max_ram_bytes: int | None,
+    engine: str,
     seed: int,
     timeout_s: float,
     via: str | None,
@@ -80,6 +85,8 @@ def command(
     An answer that differs from the reference does not count. Stop when you like: the same command goes on where it
     ended. `compile`, `run` and `profile` take the records with --schedules.
     """
+    from contextlib import ExitStack
+
     from utvm.boards import load_board
     from utvm.cli.output import emit_json, emit_text, note
     from utvm.cli.tuning_way import tuning_way
@@ -91,6 +98,7 @@ def command(
     from utvm.tuning.conditions import Conditions, utvm_version
     from utvm.tuning.measure import Measurer
     from utvm.tuning.records import Records, RecordWriter, load_records
+    from utvm.tuning.search import SearchOpener, open_search
     from utvm.tuning.tasks import places_of, tasks_of
     from utvm.tuning.tuner import Effort, tune
 
@@ -105,7 +113,14 @@ def command(
     known = load_records([file]) if file.exists() else Records()
     for remark in known.unreadable:
         note(f"utvm: {remark}")
-    with RecordWriter(file) as writer, way.opened() as opener:
+    with ExitStack() as stack:
+        writer, opener = stack.enter_context(RecordWriter(file)), stack.enter_context(way.opened())
+        searches: SearchOpener = open_search
+        if engine == "metaschedule":
+            from utvm.tuning.metaschedule.process import MetaScheduleProcess
+            from utvm.tuning.metaschedule.search import metaschedule_searches
+
+            searches = metaschedule_searches(stack.enter_context(MetaScheduleProcess()))
         result = tune(
             tasks_of(places),
             Measurer(target, opener, timeout_s),
@@ -114,6 +129,7 @@ def command(
             known,
             Effort(trials, way.jobs, time_limit_s, seed),
             lambda task: note(f"utvm: {task_line(task)}"),
+            searches,
         )
     if as_json:
         emit_json(tune_json(result, conditions, str(file)))

@@ -13,6 +13,7 @@ def task_line(task: TaskResult) -> str:
     """One operator's state in a line, for live progress."""
     parts = [f"best {count(task.best_cycles)} cycles", f"default {count(task.default_cycles)}", f"{task.tried} tried"]
     parts += [f"{number} {kind}" for kind, number in task.failures.items()]
+    parts += [task.remark] if task.remark else []
     schedule = f", {task.best}" if task.best is not None else ""
     return f"{task.layer}: {', '.join(parts)}{schedule}"
 
@@ -40,6 +41,7 @@ def tune_text(result: TuningResult, file: str) -> list[RenderableType]:
     reused = sum(task.reused for task in result.tasks)
     ended = "; the time was up" if result.out_of_time else ""
     parts.append(f"measured: {result.measured} in {result.seconds:.1f} s{rate}; from records: {reused}{ended}")
+    parts += [f"{task.layer}: {task.remark}" for task in result.tasks if task.remark]
     parts += [f"records not used: {number}, {reason}" for reason, number in result.stale.items()]
     parts.append(f"records: {file} (use them with --schedules {file})")
     return parts

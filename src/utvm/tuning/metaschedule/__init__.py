@@ -1,0 +1,1 @@
+"""TVM's MetaSchedule as a search for operators that have no template of their own."""
