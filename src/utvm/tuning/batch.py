@@ -67,7 +67,8 @@ class Experiment:
             for place, tensor in enumerate(self.site.outputs)
         ]
         tensors = {tensor.name: tensor for tensor in (*self.site.inputs, *outputs)}
-        model = Model(operator.name, tensors, operators, tuple(self.inputs), ())  # outputs share memory
+        # Outputs share memory; inputs, as outputs of the model, are kept: each schedule reads them.
+        model = Model(operator.name, tensors, operators, tuple(self.inputs), tuple(self.inputs))
         check_constants(model, board)
         target = Target(board.name, board.core, self.place.regions)
         chosen = {_layer(index): schedule for index, schedule in enumerate(schedules)}
