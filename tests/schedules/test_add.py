@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -40,6 +40,8 @@ class Sum:
     clamp: tuple[int, int] = (-128, 127)
     subtract: bool = False
     in_place: int | None = None
+    other: tuple[int, ...] | None = None
+    """The second input's shape, if it is another."""
     seed: int = 0
 
     def model(self) -> Model:
@@ -59,13 +61,17 @@ class Sum:
             output_zero_point=self.zero_points[2],
             clamp=self.clamp,
         )
-        tensors = {name: Tensor(name, self.shape, "int8") for name in ("a", "b", "y")}
+        other = self.other or self.shape
+        inputs = Tensor("a", self.shape, "int8"), Tensor("b", other, "int8")
+        tensors = {tensor.name: tensor for tensor in inputs}
+        tensors["y"] = Tensor("y", np.broadcast_shapes(self.shape, other), "int8")
         return Model("sum", tensors, (operator,), ("a", "b"), ("y",))
 
     def inputs(self) -> dict[str, Array]:
         """Extreme and ordinary values."""
         rng = np.random.default_rng([self.seed, 38])
-        return {name: extreme_bytes(rng, self.shape) for name in ("a", "b")}
+        shapes = {"a": self.shape, "b": self.other or self.shape}
+        return {name: extreme_bytes(rng, shape) for name, shape in shapes.items()}
 
 
 CORNERS = {
@@ -81,6 +87,14 @@ CORNERS = {
     "a range below zero": Sum((77,), zero_points=(-9, 3, 0), clamp=(-90, -30)),
     "unequal scales": Sum((77,), scales=(0.9, 0.001, 0.5)),
     "an output that saturates": Sum((77,), scales=(0.9, 0.9, 0.01)),
+    "a row for all rows": Sum((3, 5, 19), other=(19,), subtract=True),
+    "rows for one row": Sum((19,), other=(3, 5, 19), subtract=True, zero_points=(17, -30, 3)),
+    "a byte for each row": Sum((3, 5, 19), other=(3, 5, 1), clamp=(-90, 30)),
+    "rows for bytes": Sum((3, 5, 1), other=(3, 5, 19), subtract=True),
+    "a byte for all": Sum((3, 5, 19), other=(1,)),
+    "a byte over which all lie": Sum((1, 1, 1), other=(3, 5, 18), in_place=1),
+    "both repeated": Sum((4, 1, 6), other=(1, 5, 6)),
+    "both repeated within rows": Sum((4, 3, 1), other=(4, 1, 9)),
     "an output that never moves": Sum((77,), scales=(0.001, 0.001, 5.0), zero_points=(0, 0, 7)),
 }
 
@@ -145,8 +159,6 @@ def test_is_the_default_and_lets_memory_be_shared() -> None:
 def test_refusals_say_why() -> None:
     case = Sum((4, 4))
     model = case.model()
-    broadcast = replace(model, tensors={**model.tensors, "b": Tensor("b", (4,), "int8")})
-    assert "broadcast" in TEMPLATE.refusal(site_of(broadcast))
     assert "no DSP" in TEMPLATE.refusal(site_of(model, "nucleo-g0b1re"))
 
 

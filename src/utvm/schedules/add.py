@@ -1,4 +1,4 @@
-"""Sums and differences of two tensors of one shape, by an exact linear form of their bytes."""
+"""Sums and differences of two tensors, by an exact linear form of their bytes."""
 
 from __future__ import annotations
 
@@ -7,20 +7,17 @@ from functools import lru_cache
 import numpy as np
 
 from utvm.microkernels.assembly import supports
-from utvm.microkernels.conv.clamp import clamp_bytes, clamp_operands
-from utvm.microkernels.elementwise import LinearForm, linear_form, linear_unit
-from utvm.microkernels.elementwise.linear import BYTES
+from utvm.microkernels.elementwise import BYTES, LinearForm, linear_form, linear_unit
 from utvm.model.operator_types import Add, Requantization
 from utvm.operators import rule_of
-from utvm.operators.kernel import CKernel, KernelArgument
+from utvm.operators.kernel import CKernel
+from utvm.schedules.elementwise import elementwise_kernel, rows_of
 from utvm.schedules.schedule import Schedule
 from utvm.schedules.template import Site, Template
 
-_FULL_RANGE = (-128, 127)
-# Modelled on the Cortex-M7: cycles per element, more where the range is narrower than int8, and per call.
+# Modelled on the Cortex-M7: cycles per element, and where the other operand is one byte for a whole row.
 _ELEMENT_CYCLES = 3.5
-_CLAMP_CYCLES = 1.0
-_CALL_CYCLES = 40
+_REPEATED_CYCLES = 2.25
 
 
 class AddLinear(Template):
@@ -29,59 +26,43 @@ class AddLinear(Template):
     name = "add_linear"
 
     def refusal(self, site: Site) -> str:
-        """Other operators, shapes that broadcast, sums that no linear form equals, cores without DSP."""
+        """Other operators, sums that no linear form equals, cores without DSP."""
         operator = site.operator
         if not isinstance(operator, Add):
             return f"{type(operator).__name__} is not a sum"
         if not supports(site.core):
             return f"{site.core.name} has no DSP instructions that code is scheduled for"
-        first, second = site.inputs
-        if first.shape != second.shape:
-            return f"shapes {first.shape} and {second.shape} broadcast"
         if _form(_arithmetic(operator)) is None:
             return "no linear form gives the same byte for every pair of bytes"
         return ""
 
     def estimated_cycles(self, site: Site, schedule: Schedule) -> float:
-        """By the number of elements."""
+        """By the number of elements and rows."""
         del schedule
         operator = site.operator
         assert isinstance(operator, Add)
-        rate = _ELEMENT_CYCLES + (_CLAMP_CYCLES if operator.clamp != _FULL_RANGE else 0)
-        return rate * site.outputs[0].element_count + _CALL_CYCLES
+        rows = rows_of(site)
+        return rows.cycles(_REPEATED_CYCLES if rows.repeated else _ELEMENT_CYCLES, operator.clamp)
 
     def kernel(self, site: Site, schedule: Schedule) -> CKernel:
-        """One pass over the elements, and one more to limit them where the range is narrower than int8."""
+        """Row by row, and one more pass to limit elements where the range is narrower than int8."""
         del schedule
         operator = site.operator
         assert isinstance(operator, Add)
         form = _form(_arithmetic(operator))
         assert form is not None
-        first, second = site.inputs
-        output = site.outputs[0]
-        unit = linear_unit(form.shift, site.core)
-        units = [unit]
-        body = [f"{unit.name}(a, b, output, {output.element_count}, {form.p}, {form.q}, {form.constant});"]
-        if operator.clamp != _FULL_RANGE:
-            clamp = clamp_bytes(site.core)
-            units.append(clamp)
-            above, below = clamp_operands(operator.clamp)
-            body.append(f"{clamp.name}(output, {output.element_count}, {above}U, {below}U);")
-        return CKernel(
-            stem="subtract_linear" if operator.subtract else "add_linear",
-            body="\n".join(body),
-            types=("const int8_t", "const int8_t", "int8_t"),
-            arguments=(
-                KernelArgument("a", "tensor", first.name),
-                KernelArgument("b", "tensor", second.name),
-                KernelArgument("output", "tensor", output.name, written=True),
-            ),
-            comments=(
-                f"{output.element_count} elements: (p * a + q * b + constant) >> {form.shift}, saturated",
+        rows = rows_of(site)
+        factors = (form.q, form.p) if rows.swapped else (form.p, form.q)
+        return elementwise_kernel(
+            site,
+            "subtract_linear" if operator.subtract else "add_linear",
+            linear_unit(form.shift, rows.repeated, site.core),
+            (*factors, form.constant),
+            operator.clamp,
+            (
+                f"{site.outputs[0].element_count} elements: (p * a + q * b + constant) >> {form.shift}, saturated",
                 "equal to the scaled sum for every pair of bytes",
             ),
-            units=tuple(units),
-            aliased=frozenset({"a", "b", "output"}),
         )
 
 

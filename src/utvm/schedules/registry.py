@@ -13,6 +13,7 @@ from utvm.schedules.depthwise import DepthwisePlanes
 from utvm.schedules.fully_connected import FullyConnectedDot
 from utvm.schedules.fully_connected_nonzero import FullyConnectedNonzero
 from utvm.schedules.metaschedule.template import MetaSchedule
+from utvm.schedules.mul import MulProduct
 from utvm.schedules.pool import PoolWords
 from utvm.schedules.portable import Portable
 from utvm.schedules.template import Template
@@ -26,6 +27,7 @@ TEMPLATES: tuple[Template, ...] = (
     FullyConnectedDot(),
     FullyConnectedNonzero(),
     AddLinear(),
+    MulProduct(),
     PoolWords(),
     WeightCode(),
 )

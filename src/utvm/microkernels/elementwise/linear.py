@@ -14,7 +14,8 @@ import numpy as np
 
 from utvm.boards import Core
 from utvm.microkernels.assembly import TUNINGS, AssemblyFunction, Instruction, Kind, Use
-from utvm.microkernels.assembly.operations import accumulate, advance, alu, branch, load_subword, store
+from utvm.microkernels.assembly.operations import accumulate, load_subword, store
+from utvm.microkernels.elementwise.loops import Pointers, element_loops
 from utvm.model.fixed_point import INT32_MAX, INT32_MIN
 from utvm.model.tensor import Array
 from utvm.operators.kernel import CodeUnit
@@ -26,8 +27,8 @@ _MOST_SHIFT = 31
 _SHIFTS_TRIED = 5
 # Factors tried around the nearest ones, nearer ones first.
 _OFFSETS = sorted(product(range(-3, 4), repeat=2), key=lambda pair: (pair[0] ** 2 + pair[1] ** 2, pair))
-_ELEMENTS_A_ROUND = 4
 _VALUES = (("r7", "r8"), ("r9", "r10"), ("r11", "r12"))
+_SINGLE_VALUES = ("r7", "r8", "r9", "r10", "r11", "r12", "lr", "r5")
 
 
 @dataclass(frozen=True)
@@ -81,40 +82,36 @@ def _bounds(wanted: Array, products: Array, shift: int, clamp: tuple[int, int]) 
 
 
 @lru_cache(maxsize=64)
-def linear_unit(shift: int, core: Core) -> CodeUnit:
+def linear_unit(shift: int, repeated: bool, core: Core) -> CodeUnit:
     """`void f(const int8_t *a, const int8_t *b, int8_t *output, int32_t count, int32_t p, int32_t q,
-    int32_t constant)`, without the clamp. The output may be one of the inputs.
+    int32_t constant)`, without the clamp. The output may be one of the inputs. `repeated`: b is one byte for all.
     """
-    name = f"utvm_linear_s8_s8_s8_shift{shift}_{TUNINGS[core.name]}"
+    kind = "s8_s8x1" if repeated else "s8_s8"
+    name = f"utvm_linear_{kind}_s8_shift{shift}_{TUNINGS[core.name]}"
     prototype = (
         f"void {name}(const int8_t *a, const int8_t *b, int8_t *output, int32_t count,\n"
         f"    int32_t p, int32_t q, int32_t constant)"
     )
     function = AssemblyFunction(name, prototype, core)
+    arguments = [function.stack_argument(f"r{register}", register) for register in range(4, 7)]
+    if repeated:
+        arguments += [load_subword("ldrsb", "r1", "r1", 0, "b"), accumulate("mla", "r6", "r1", "r5", "r6")]
 
-    def elements(count: int) -> list[Instruction]:
-        found: list[Instruction] = []
-        for index in range(count):
-            a, b = _VALUES[index % len(_VALUES)]
-            found += [load_subword("ldrsb", a, "r0", index, "a"), load_subword("ldrsb", b, "r1", index, "b")]
-            found += [accumulate("mla", a, a, "r4", "r6"), accumulate("mla", a, b, "r5", a)]
-            found.append(_saturate_shifted(a, shift))
-            found.append(store("strb", a, "r2", index, "output"))
-        return [*found, *advance("r0", count), *advance("r1", count), *advance("r2", count)]
+    def element(index: int) -> list[Instruction]:
+        a, b = (_SINGLE_VALUES[index % len(_SINGLE_VALUES)], "") if repeated else _VALUES[index % len(_VALUES)]
+        found = [load_subword("ldrsb", a, "r0", index, "a")]
+        if not repeated:
+            found.append(load_subword("ldrsb", b, "r1", index, "b"))
+        found.append(accumulate("mla", a, a, "r4", "r6"))
+        if not repeated:
+            found.append(accumulate("mla", a, b, "r5", a))
+        return [*found, saturate_shifted(a, shift), store("strb", a, "r2", index, "output")]
 
-    arguments = [function.stack_argument(register, 4 + index) for index, register in enumerate(("r4", "r5", "r6"))]
-    function.block([*arguments, alu("subs", "r3", "r3", _ELEMENTS_A_ROUND), branch("lt", "2f")])
-    function.label(1)
-    counted = alu("subs", "r3", "r3", _ELEMENTS_A_ROUND)
-    function.block([*elements(_ELEMENTS_A_ROUND), counted, branch("ge", "1b")], loop=True)
-    function.label(2, align_bytes=1)
-    function.block([alu("adds", "r3", "r3", _ELEMENTS_A_ROUND), branch("eq", "4f")])
-    function.label(3, align_bytes=1)
-    function.block([*elements(1), alu("subs", "r3", "r3", 1), branch("ne", "3b")], loop=True)
-    function.label(4, align_bytes=1)
+    element_loops(function, arguments, element, Pointers(("r0", "r2") if repeated else ("r0", "r1", "r2"), "r3"))
     return function.unit()
 
 
-def _saturate_shifted(register: str, amount: int) -> Instruction:
+def saturate_shifted(register: str, amount: int) -> Instruction:
+    """Shift right by 1 ... 31, then saturate to int8."""
     text = f"ssat {register}, #8, {register}, asr #{amount}"
     return Instruction(text, Kind.SATURATE, ((register, Use.EARLY),), (register,), shifts=True)
