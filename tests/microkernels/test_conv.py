@@ -7,6 +7,8 @@ import pytest
 
 from utvm.microkernels.conv import (
     channel_ranges,
+    common_records,
+    common_shift,
     pack_pairs,
     pairable,
     records,
@@ -68,6 +70,45 @@ def test_a_tile_gives_the_operators_bytes(seed: int) -> None:
         expected = finish(requantize(bias + weights.astype(np.int64) @ x, requantization), zero_point, clamp)
         got = np.clip(tile(record, words, x, rounding), *clamp)
         np.testing.assert_array_equal(got, expected)
+
+
+def common_tile(record: Int64Array, words: Array, x: Int64Array, shift: int) -> tuple[int, int]:
+    """The same with one shift for all channels."""
+    low = wrap_int32(record[0] + (low_bytes(words) * x).sum())
+    raw = wrap_int32(record[1] + (halves(words) * x).sum())
+    scaled = [wrap_int32(low << record[2]), wrap_int32(raw - low) >> record[5]]
+    found = []
+    for value, (multiplier, addend) in zip(scaled, (record[3:5], record[6:8]), strict=True):
+        found.append(int(np.clip(wrap_int32(((value * multiplier) >> 32) + addend) >> shift, -128, 127)))
+    return found[0], found[1]
+
+
+def test_a_tile_with_one_shift_for_all_gives_the_operators_bytes() -> None:
+    rng = np.random.default_rng(23)
+    shared = 0
+    for _ in range(60):
+        weights = rng.integers(-127, 128, (2, 2 * int(rng.integers(1, 40)))).astype(np.int8)
+        bias = rng.integers(-50_000, 50_000, 2).astype(np.int64)
+        multipliers = tuple(int(value) for value in rng.integers(1 << 30, 1 << 31, 2))
+        least = int(rng.integers(1, 14))
+        requantization = Requantization(multipliers, (-least, -least - int(rng.integers(0, 7))))
+        zero_point = int(rng.choice([-128, 0, 3, 127]))
+        ranges = channel_ranges(weights, bias)
+        shift = common_shift(requantization, zero_point, "floor", ranges)
+        if shift is None or not pairable(weights, ranges, 0, 1):
+            continue
+        shared += 1
+        (record,) = common_records(bias, requantization, zero_point, ranges, [(0, 1)], shift).astype(np.int64)
+        (words,) = pack_pairs(weights, [(0, 1)])
+        x = rng.choice(np.array([-128, -1, 0, 127, 55]), (20, weights.shape[1])).astype(np.int64)
+        for row in x:
+            expected = finish(
+                requantize(bias + weights.astype(np.int64) @ row, requantization), zero_point, (-128, 127)
+            )
+            # What lies below the zero point is clamped to it.
+            got = np.maximum(common_tile(record, words, row, shift), zero_point)
+            np.testing.assert_array_equal(got, np.maximum(expected, zero_point))
+    assert shared > 30
 
 
 def test_ranges_are_reached_and_not_passed() -> None:

@@ -10,8 +10,8 @@ import pytest
 from tests.schedules.conv2d_cases import extreme_bytes
 from tests.schedules.scheduled import Scheduled, assert_equal_on, site_of
 from utvm.errors import ScheduleError
-from utvm.microkernels.conv import ChannelRanges, channel_ranges
-from utvm.microkernels.depthwise import RECORD_WORDS, common_shift, depthwise_records
+from utvm.microkernels.conv import ChannelRanges, channel_ranges, common_shift
+from utvm.microkernels.depthwise import RECORD_WORDS, depthwise_records
 from utvm.model import Array, Model
 from utvm.model.fixed_point import finish, quantize_multiplier, requantize
 from utvm.model.operator_types import DepthwiseConv2D, Padding, Requantization

@@ -13,6 +13,7 @@ from utvm.microkernels.conv import (
     ChannelRanges,
     Rounding,
     channel_ranges,
+    common_shift,
     records_refusal,
     rounding_of,
     settled_channels,
@@ -35,7 +36,8 @@ class ConvChannels:
     """Output channels of a convolution over stored inputs: the input's zero point is in the biases.
 
     `weights` (OHWI) and `active_ranges` are zero for settled channels, whose output does not depend on them. `pairs`
-    are the (low, high) channels that are computed together. `refusal` says why they cannot be requantized exactly.
+    are the (low, high) channels that are computed together, `shift` what may be common to all. `refusal` says why they
+    cannot be requantized exactly.
     """
 
     refusal: str
@@ -44,6 +46,7 @@ class ConvChannels:
     ranges: ChannelRanges
     active_ranges: ChannelRanges
     rounding: Rounding
+    shift: int | None
     pairs: tuple[tuple[int, int], ...]
 
 
@@ -82,6 +85,7 @@ def conv_channels(site: Site) -> ConvChannels:
         ranges=ranges,
         active_ranges=channel_ranges(active, np.where(settled, 0, bias)),
         rounding=rounding,
+        shift=common_shift(requantization, zero_point, rounding, ranges),
         pairs=channel_pairs(weights.shape[0]),
     )
 

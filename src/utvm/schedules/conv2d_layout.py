@@ -129,7 +129,7 @@ class StripLayout:
         parts = -(-words // self.unroll)
         return -(-words // parts) * parts
 
-    def tile(self, pixels: int, rounding: Rounding) -> ConvTile:
+    def tile(self, pixels: int, rounding: Rounding, shift: int | None) -> ConvTile:
         """The tile of `pixels` pixels that runs along this strip's rows."""
         geometry = self.geometry
         step = geometry.strides[1] * geometry.channels
@@ -151,6 +151,7 @@ class StripLayout:
             high_offset=min(1, geometry.out_channels - 1),
             rounding=rounding,
             unroll=self.unroll,
+            shift=shift,
         )
 
     def tiles(self, widest: int) -> tuple[int, ...]:

@@ -12,7 +12,16 @@ from functools import lru_cache
 
 import numpy as np
 
-from utvm.microkernels.conv import pack_pairs, pairable, records, tile_cycles, tile_unit
+from utvm.microkernels.conv import (
+    ConvTile,
+    common_records,
+    pack_pairs,
+    pairable,
+    records,
+    tile_cycles,
+    tile_unit,
+    with_records,
+)
 from utvm.microkernels.conv.records import RECORD_WORDS
 from utvm.microkernels.conv.strips import FILL, QUAD_ORDER, widen_elements, widen_quads
 from utvm.model.tensor import Array
@@ -72,9 +81,9 @@ class Conv2DStrip(Template):
 
     def conflict(self, site: Site, schedule: Schedule) -> str:
         """See Template: stacked tiles may put pixels beyond a load's reach."""
-        layout, rounding = _layout(site, schedule), conv_channels(site).rounding
+        layout = _layout(site, schedule)
         sizes = layout.tiles(int(schedule.knob("pixels")))
-        reasons = (layout.tile(size, rounding).refusal() for size in sizes)
+        reasons = (_tile(site, layout, size).refusal() for size in sizes)
         return next((f"knobs pixels and stacked: {reason}" for reason in reasons if reason), "")
 
     def scratch_bytes(self, site: Site, schedule: Schedule) -> int:
@@ -96,7 +105,7 @@ class Conv2DStrip(Template):
         else:
             calls = [(size, count, layout.rows) for size, count in tile_sizes(layout.pixels, widest)]
         per_group = sum(
-            times * (count * tile_cycles(layout.tile(size, found.rounding), site.core) + _CALL_CYCLES)
+            times * (count * tile_cycles(_tile(site, layout, size), site.core) + _CALL_CYCLES)
             for size, count, times in calls
         )
         # The last group may be a small one.
@@ -112,29 +121,27 @@ class Conv2DStrip(Template):
         """See Template."""
         operator, found = conv2d_of(site), conv_channels(site)
         layout, sizes = _layout(site, schedule), _layout(site, schedule).tiles(int(schedule.knob("pixels")))
-        units = {size: tile_unit(layout.tile(size, found.rounding), site.core) for size in sizes}
+        units = {size: tile_unit(_tile(site, layout, size), site.core) for size in sizes}
         widen = widen_quads(site.core) if layout.in_quads else widen_elements(site.core, layout.copies)
         limit = output_limit(operator, site.outputs[0], site.core)
         others = [widen, *([FILL] if operator.padding.any else []), *limit.units]
         body = strip_body(operator, layout, {size: unit.name for size, unit in units.items()}, widen)
-        packed = pack_pairs(_tap_rows(layout, found.weights), found.pairs)
-        scaling = records(found.bias, operator.requantization, operator.output_zero_point, found.ranges, found.pairs)
+        packed = with_records(pack_pairs(_tap_rows(layout, found.weights), found.pairs), _records(site))
         image, weights, _ = site.inputs
         return CKernel(
             stem="conv2d_strip",
             body="\n".join([body, *limit.statements]),
-            types=("const int8_t", "const int32_t", "const int32_t", "int8_t", "int16_t"),
+            types=("const int8_t", "const int32_t", "int8_t", "int16_t"),
             arguments=(
                 KernelArgument("input", "tensor", tensor=image.name),
                 KernelArgument("weights", "constant", data=packed),
-                KernelArgument("records", "constant", data=scaling),
                 KernelArgument("output", "tensor", tensor=site.outputs[0].name, written=True),
                 KernelArgument("strip", "scratch", size_bytes=layout.size_bytes(), written=True),
             ),
             comments=(
                 f"input: int8 {extents(image.shape)}, output: int8 {extents(site.outputs[0].shape)}",
-                f"weights: int8 {extents(weights.shape)} (OHWI), two channels interleaved per word of two taps",
-                "records: per two channels their biases, multipliers, addends and shifts",
+                f"weights: int8 {extents(weights.shape)} (OHWI), two channels interleaved per word of two taps,",
+                "behind a record of their biases, multipliers, addends and shifts",
                 f"strip: {layout.strip_rows} rows of {layout.row_elements} int16, padded with the zero point",
             ),
             units=(*units.values(), *others),
@@ -156,10 +163,22 @@ def _tile_refusal(site: Site) -> str:
     return ""
 
 
+def _tile(site: Site, layout: StripLayout, pixels: int) -> ConvTile:
+    channels = conv_channels(site)
+    return layout.tile(pixels, channels.rounding, channels.shift)
+
+
+def _records(site: Site) -> Array:
+    operator, found = conv2d_of(site), conv_channels(site)
+    zero_point = operator.output_zero_point
+    if found.shift is None:
+        return records(found.bias, operator.requantization, zero_point, found.ranges, found.pairs)
+    return common_records(found.bias, operator.requantization, zero_point, found.ranges, found.pairs, found.shift)
+
+
 def _distance_refusal(layout: StripLayout, site: Site) -> str:
-    rounding = conv_channels(site).rounding
     sizes = {size for widest in widest_tile(site.core) for size in layout.tiles(widest)}
-    return next((reason for size in sorted(sizes) if (reason := layout.tile(size, rounding).refusal())), "")
+    return next((reason for size in sorted(sizes) if (reason := _tile(site, layout, size).refusal())), "")
 
 
 def _stacking_choices(site: Site, geometry: Geometry) -> tuple[bool, ...]:

@@ -128,11 +128,8 @@ class _Source:
         return f"{self.widen.name}({strip}, {source}, {count}{second});"
 
     def _pair_loop(self, body: list[str]) -> list[str]:
-        words = self.geometry.window[0] * self.layout.row_words
-        pointers = [
-            f"const int32_t *taps = weights + pair * {words};",
-            f"const int32_t *record = records + pair * {RECORD_WORDS};",
-        ]
+        words = self.geometry.window[0] * self.layout.row_words + RECORD_WORDS
+        pointers = [f"const int32_t *taps = weights + pair * {words} + {RECORD_WORDS};"]
         pairs = (self.geometry.out_channels + 1) // 2
         return _block(f"for (int32_t pair = 0; pair < {pairs}; ++pair)", [*pointers, *body])
 
@@ -142,7 +139,7 @@ class _Source:
         for size, count in tile_sizes(pixels, max(self.tiles)):
             where = f"{strip} + {begin * step}" if begin else strip
             to = f"{at} + {begin * self.geometry.out_channels}" if begin else at
-            lines.append(f"{self.tiles[size]}({where}, taps, record, {to}, {count});")
+            lines.append(f"{self.tiles[size]}({where}, taps, {to}, {count});")
             begin += size * count
         return lines
 
@@ -150,7 +147,7 @@ class _Source:
         """Rows in stacks of the largest tile's height, what is left in smaller ones."""
         lines = []
         for size in sorted(self.tiles, reverse=True):
-            call = f"{self.tiles[size]}(place, taps, record, at, {self.geometry.out_width});"
+            call = f"{self.tiles[size]}(place, taps, at, {self.geometry.out_width});"
             lines += _block(f"for (; row + {size} <= {rows}; row += {size})", [*place, call])
         return lines
 
@@ -161,7 +158,7 @@ class _Source:
         for size in sorted(self.tiles, reverse=True):
             done = f"(left & ~{size - 1})" if size > 1 else "left"
             call = [
-                f"{self.tiles[size]}(place, taps, record, at, left / {size});",
+                f"{self.tiles[size]}(place, taps, at, left / {size});",
                 f"place += {done} * {step};",
                 f"at += {done} * {self.geometry.out_channels};",
                 f"left -= {done};",

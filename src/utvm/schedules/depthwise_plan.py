@@ -8,13 +8,12 @@ from typing import Literal
 
 import numpy as np
 
-from utvm.microkernels.conv import ChannelRanges, channel_ranges, rounding_of
+from utvm.microkernels.conv import ChannelRanges, channel_ranges, common_shift, rounding_of
 from utvm.microkernels.depthwise import (
     CHANNELS,
     TILE,
     PlaneLayout,
     PlaneWindow,
-    common_shift,
     widen_refusal,
     window_cycles,
 )

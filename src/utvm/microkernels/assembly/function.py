@@ -90,8 +90,10 @@ def raw(text: str, kind: Kind, reads: Sequence[str] = (), writes: Sequence[str] 
 
 
 def _wide(text: str) -> str:
-    """The instruction in its 32-bit form. A constant of more than eight bits has no other."""
+    """The instruction in its 32-bit form. Large constants, negative offsets and writeback have no other."""
     mnemonic, space, operands = text.partition(" ")
+    if "#-" in operands or "!" in operands:
+        return text
     constant = operands.rpartition("#")[2].rstrip("]")
     if mnemonic not in _HAS_NARROW_FORM or (constant.isdecimal() and int(constant) > _LARGEST_NARROW_CONSTANT):
         return text

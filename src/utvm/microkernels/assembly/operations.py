@@ -41,6 +41,12 @@ def ldr_post(rt: str, base: str, step: int, space: str = "memory") -> Instructio
     return Instruction(text, Kind.LOAD, ((base, _EARLY),), (rt, base), space, base_update=base)
 
 
+def ldr_pre(rt: str, base: str, step: int, space: str = "memory") -> Instruction:
+    """Advance the base by `step` bytes (-255 ... 255), then load a word from there."""
+    text = f"ldr {rt}, [{base}, #{step}]!"
+    return Instruction(text, Kind.LOAD, ((base, _EARLY),), (rt, base), space, base_update=base)
+
+
 def load_subword(mnemonic: str, rt: str, base: str, offset: int = 0, space: str = "memory") -> Instruction:
     """ldrb, ldrsb, ldrh or ldrsh."""
     return Instruction(f"{mnemonic} {rt}, {_address(base, offset)}", Kind.LOAD_SUBWORD, ((base, _EARLY),), (rt,), space)
@@ -63,6 +69,12 @@ def store(mnemonic: str, rt: str, base: str, offset: int = 0, space: str = "memo
 def store_post(mnemonic: str, rt: str, base: str, step: int, space: str = "memory") -> Instruction:
     """str, strh or strb, then advance the base by `step` bytes (-255 ... 255)."""
     text = f"{mnemonic} {rt}, [{base}], #{step}"
+    return Instruction(text, Kind.STORE, ((rt, Use.STORED), (base, _EARLY)), (base,), space, base_update=base)
+
+
+def store_pre(mnemonic: str, rt: str, base: str, step: int, space: str = "memory") -> Instruction:
+    """Advance the base by `step` bytes (-255 ... 255), then str, strh or strb there."""
+    text = f"{mnemonic} {rt}, [{base}, #{step}]!"
     return Instruction(text, Kind.STORE, ((rt, Use.STORED), (base, _EARLY)), (base,), space, base_update=base)
 
 
@@ -157,6 +169,12 @@ def select_bytes(rd: str, rn: str, rm: str) -> Instruction:
 def ssat(rd: str, bits: int, rn: str, mnemonic: str = "ssat") -> Instruction:
     """Saturate to a signed (or, as `usat`, unsigned) number of `bits` bits."""
     return Instruction(f"{mnemonic} {rd}, #{bits}, {rn}", Kind.SATURATE, ((rn, _EARLY),), (rd,), shifts=True)
+
+
+def saturate_shifted(rd: str, bits: int, rn: str, amount: int) -> Instruction:
+    """Saturate rn, shifted right by a constant, to a signed number of `bits` bits."""
+    text = f"ssat {rd}, #{bits}, {rn}, asr #{amount}"
+    return Instruction(text, Kind.SATURATE, ((rn, _EARLY),), (rd,), shifts=True)
 
 
 def branch(condition: str, label: str) -> Instruction:

@@ -1,6 +1,7 @@
 """Convolution tiles: a few pixels by a pair of channels, on int16 strips with packed int8 weights."""
 
-from utvm.microkernels.conv.packing import ChannelRanges, channel_ranges, pack_pairs, pairable
+from utvm.microkernels.conv.common_shift import common_records, common_scaling, common_shift
+from utvm.microkernels.conv.packing import ChannelRanges, channel_ranges, pack_pairs, pairable, with_records
 from utvm.microkernels.conv.records import Rounding, records, records_refusal, rounding_of, settled_channels
 from utvm.microkernels.conv.tile import ConvTile
 from utvm.microkernels.conv.tile_code import tile_cycles, tile_unit
@@ -10,6 +11,9 @@ __all__ = [
     "ConvTile",
     "Rounding",
     "channel_ranges",
+    "common_records",
+    "common_scaling",
+    "common_shift",
     "pack_pairs",
     "pairable",
     "records",
@@ -18,4 +22,5 @@ __all__ = [
     "settled_channels",
     "tile_cycles",
     "tile_unit",
+    "with_records",
 ]

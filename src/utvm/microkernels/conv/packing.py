@@ -48,6 +48,11 @@ def pairable(weights: Array, ranges: ChannelRanges, low: int, high: int) -> bool
     )
 
 
+def with_records(words: Array, records: Array) -> Array:
+    """Words [pairs, words] each behind its record: int32 of shape [pairs, record words + words]."""
+    return np.concatenate([records, words], axis=1)
+
+
 def pack_pairs(weights: Array, pairs: Sequence[tuple[int, int]]) -> Array:
     """Words of shape [pairs, taps / 2] (int32) of int8 weights [channels, taps]; pairs are (low, high) channels."""
     low = weights[[pair[0] for pair in pairs]].astype(np.int64)

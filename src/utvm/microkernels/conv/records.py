@@ -22,7 +22,7 @@ from utvm.model.tensor import Array
 Rounding = Literal["away", "floor"]
 
 RECORD_WORDS = 8
-"""bias of low, raw bias, then (multiplier, addend, shift) of low and of high."""
+"""bias of low, raw bias, then (multiplier, addend, shift) of low and of high. Weights follow."""
 
 # With more, the zero point shifted left would leave an int32.
 _LARGEST_SHIFT = 23

@@ -19,7 +19,8 @@ class ConvTile:
     `pixel_offsets`: where in the strip the window of each of the tile's pixels begins; `row_step` from one of its rows
     to the next, `tile_step` to the next tile's. `output_step`: between the outputs of the tile's pixels;
     `output_advance` to those of the next tile; `high_offset` from the output of the low channel to that of the high. At
-    most `unroll` words of taps are unrolled; each is 32 bytes of code for two pixels, 56 for four.
+    most `unroll` words of taps are unrolled; each is 32 bytes of code for two pixels, 56 for four. `shift`: what all
+    channels are shifted by at the end (conv/common_shift.py); None where that is in their records.
     """
 
     pixel_offsets: tuple[int, ...]
@@ -32,6 +33,7 @@ class ConvTile:
     high_offset: int
     rounding: Rounding
     unroll: int
+    shift: int | None = None
 
     @property
     def pixels(self) -> int:
@@ -70,7 +72,7 @@ class ConvTile:
             *([f"p{offsets}"] if offsets else []),
             f"t{self.tile_step}",
             f"o{self.output_step}a{self.output_advance}h{self.high_offset}",
-            self.rounding,
+            self.rounding if self.shift is None else f"shift{self.shift}",
             f"u{self.chunk_words * (self.rows if self.unrolled else 1)}",
             TUNINGS[core.name],
         ]

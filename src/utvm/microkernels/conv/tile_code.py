@@ -1,7 +1,8 @@
 """The innermost function of convolutions: 1, 2 or 4 pixels by a pair of channels.
 
 Activations are int16 in a strip, where a window is `rows` runs of `2 * row_words` elements; weights are packed by
-`pack_pairs`, requantization is in records. Eight instructions multiply two taps of two pixels by two channels:
+`pack_pairs`, behind a record of biases and requantization. Eight instructions multiply two taps of two pixels by two
+channels:
 
     sxtb16 low, both               smlad raw0, x0, both, raw0    (raw: low + 256 * high)
     smlad  raw1, x1, both, raw1    ldr   both, [weights]
@@ -27,23 +28,29 @@ from utvm.microkernels.assembly.operations import (
     constant,
     extend,
     ldr,
+    ldr_pre,
     mov,
     multiply,
+    saturate_shifted,
     shift,
     smlad,
     ssat,
     store,
+    store_pre,
 )
 from utvm.microkernels.conv.tile import ConvTile
 from utvm.operators.kernel import CodeUnit
 
-_RECORD = {"bias": 0, "raw bias": 4, "low": 8, "high": 20}
+# From the weights, which the record precedes.
+_RECORD = {"bias": -32, "raw bias": -28, "low": -24, "high": -12}
+# The farthest step of an access that also moves its base.
+_LONGEST_STEP = 255
 
 
 def tile_unit(tile: ConvTile, core: Core) -> CodeUnit:
-    """`void f(const int16_t *strip, const int32_t *weights, const int32_t *record, int8_t *output, int32_t tiles)`.
+    """`void f(const int16_t *strip, const int32_t *weights, int8_t *output, int32_t tiles)`.
 
-    `tiles` is at least 1. Loads may reach one tile beyond the last.
+    `weights` is behind the pair's record, `tiles` at least 1. Loads may reach one tile beyond the last.
     """
     return _built(tile, core)[0]
 
@@ -60,37 +67,37 @@ def _built(tile: ConvTile, core: Core) -> tuple[CodeUnit, float]:
 
 @dataclass(frozen=True)
 class _Registers:
-    """Which register holds what. `scalars` are free once all taps are multiplied: multiplier, addend, shift."""
+    """Which register holds what. `scalars`, three for low and three for high, are free once all taps are multiplied."""
 
     lows: tuple[str, ...]
     raws: tuple[str, ...]
     x: tuple[str, ...]
     both: str
     low: str
-    scalars: tuple[str, str, str]
-    record: str
+    scalars: tuple[tuple[str, str, str], tuple[str, str, str]]
     output: str
     count: str
 
 
-# With four pixels, the record, the output and all counts live on the stack.
+_SCALARS = ("r8", "r9", "r10"), ("r11", "r8", "r9")
+# With four pixels, the output and all counts live on the stack; with fewer, biases stay in registers.
 _REGISTERS = {
-    1: _Registers(("r4",), ("r5",), ("r8", "r9"), "r10", "r11", ("r8", "r9", "r10"), "r2", "r3", "r12"),
-    2: _Registers(("r4", "r6"), ("r5", "r7"), ("r8", "r9"), "r10", "r11", ("r8", "r9", "r10"), "r2", "r3", "r12"),
+    1: _Registers(("r4",), ("r5",), ("r8", "r9"), "r10", "r11", _SCALARS, "r2", "r3"),
+    2: _Registers(("r4", "r6"), ("r5", "r7"), ("r8", "r9"), "r10", "r11", _SCALARS, "r2", "r3"),
     4: _Registers(
         ("r4", "r6", "r8", "r10"),
         ("r5", "r7", "r9", "r11"),
         ("r12", "lr"),
         "r2",
         "r3",
-        ("r2", "r3", "lr"),
-        "r12",
+        (("r2", "r3", "lr"), ("r2", "r3", "lr")),
         "r12",
         "r3",
     ),
 }
-_SLOTS = {"rows": 0, "chunks": 4, "count": 8, "record": 12, "output": 16}
-_STACK_BYTES = 24
+_BIAS, _RAW_BIAS = "r12", "lr"
+_SLOTS = {"rows": 0, "chunks": 4, "count": 8, "output": 12}
+_STACK_BYTES = 16
 _STRIP, _WEIGHTS = "r0", "r1"
 
 
@@ -101,19 +108,22 @@ class _Writer:
         self.tile, self.core = tile, core
         self.regs = _REGISTERS[tile.pixels]
         self.spilled = tile.pixels == 4
-        prototype = (
-            f"void {tile.name(core)}(const int16_t *strip, const int32_t *weights, const int32_t *record, "
-            "int8_t *output, int32_t tiles)"
-        )
+        parameters = "const int16_t *strip, const int32_t *weights, int8_t *output, int32_t tiles"
+        prototype = f"void {tile.name(core)}({parameters})"
         self.function = AssemblyFunction(tile.name(core), prototype, core, _STACK_BYTES)
+        # A store can move the output's address on, a load the strip's.
+        self.output_moves = 0 < tile.output_advance <= _LONGEST_STEP
+        # The Cortex-M4 does not overlap a load with one that moves its base.
+        self.strip_moves = tile.unrolled and not self.spilled and 0 < tile.tile_step <= _LONGEST_STEP
+        self.strip_moves &= core.name != "cortex-m4"
 
     def write(self) -> tuple[CodeUnit, float]:
         """The unit and its cycles per tile."""
+        begin = advance("r2", -self.tile.output_advance) if self.output_moves else []
         if self.spilled:
-            self.function.block([_spill("r2", "record"), _spill("r3", "output")])
-            self.function.block([self.function.stack_argument("r3", 4), _spill("r3", "count")])
-        else:
-            self.function.block([self.function.stack_argument(self.regs.count, 4)])
+            begin += [_spill("r2", "output"), _spill("r3", "count")]
+        if begin:
+            self.function.block(begin)
         cycles = self._unrolled() if self.tile.unrolled else self._looped()
         return self.function.unit(), cycles
 
@@ -125,16 +135,30 @@ class _Writer:
             for row in range(tile.rows)
             for word in range(tile.row_words)
         ]
-        first = [] if self.spilled else self._loads(*places[0])
-        begin = [*self._begin(), *first]
-        self.function.block(begin)
-        self.function.label(1)
-        body = [] if self.spilled else self._products()
-        for place in places if self.spilled else places[1:]:
-            body += self._tap(*place)
-        body += [*self._finish(), *advance(_STRIP, tile.tile_step), *self._count_down(), *begin, branch("ne", "1b")]
-        self.function.block(body, loop=True)
+        if self.spilled:
+            begin = self._begin()
+            self.function.block(begin)
+            self.function.label(1)
+            body = [instruction for place in places for instruction in self._tap(*place)]
+            body += [*self._finish(), *advance(_STRIP, tile.tile_step), *self._count_down(), *begin]
+        else:
+            biases = [_record(_BIAS, "bias"), _record(_RAW_BIAS, "raw bias")]
+            self.function.block([*biases, *self._loads(*places[0])])
+            self.function.label(1)
+            body = self._products(_BIAS, _RAW_BIAS)
+            for place in places[1:]:
+                body += self._tap(*place)
+            body += [*self._finish(), *self._next_loads(*places[0]), *self._count_down()]
+        self.function.block([*body, branch("ne", "1b")], loop=True)
         return self.function.block_cycles[-1]
+
+    def _next_loads(self, weight_offset: int, strip_offset: int) -> list[Instruction]:
+        """The first operands of the next tile, and on to it."""
+        found = self._loads(weight_offset, strip_offset)
+        if not self.strip_moves:
+            return [*advance(_STRIP, self.tile.tile_step), *found]
+        # The first pixel's is where the tile begins.
+        return [found[0], ldr_pre(self.regs.x[0], _STRIP, self.tile.tile_step, "strip"), *found[2:]]
 
     def _looped(self) -> float:
         """A loop over the window's rows, or over parts of each row inside that."""
@@ -170,17 +194,15 @@ class _Writer:
             self.function.block([*row_end, branch("ne", "3b")], loop=True)
             total += blocks[-1] * tile.rows
         walked = 4 * tile.row_words if chunks > 1 and not nested else tile.rows * tile.row_step
-        end = [*self._finish(), *advance(_STRIP, tile.tile_step - walked)]
-        end += advance(_WEIGHTS, -4 * tile.rows * tile.row_words)
+        end = [*advance(_WEIGHTS, -4 * tile.rows * tile.row_words), *self._finish()]
+        end += advance(_STRIP, tile.tile_step - walked)
         self.function.block([*end, *self._count_down(), branch("ne", "1b")])
         return total + blocks[-1]
 
     def _begin(self) -> list[Instruction]:
         """Accumulators at their biases."""
         regs = self.regs
-        found = [] if not self.spilled else [_fill(regs.record, "record")]
-        found += [ldr(regs.lows[0], regs.record, _RECORD["bias"], "record")]
-        found += [ldr(regs.raws[0], regs.record, _RECORD["raw bias"], "record")]
+        found = [_record(regs.lows[0], "bias"), _record(regs.raws[0], "raw bias")]
         for low, raw in zip(regs.lows[1:], regs.raws[1:], strict=True):
             found += [mov(low, regs.lows[0]), mov(raw, regs.raws[0])]
         return found
@@ -192,12 +214,13 @@ class _Writer:
             found.append(ldr(register, _STRIP, strip_offset + offset, "strip"))
         return found
 
-    def _products(self) -> list[Instruction]:
+    def _products(self, bias: str = "", raw_bias: str = "") -> list[Instruction]:
+        """What two taps add to the accumulators, or to biases for the first taps."""
         regs = self.regs
         found = [extend("sxtb16", regs.low, regs.both)]
         pixels = list(zip(regs.x, regs.raws, regs.lows, strict=False))
-        found += [smlad(raw, x, regs.both, raw) for x, raw, _ in pixels]
-        return found + [smlad(low, x, regs.low, low) for x, _, low in pixels]
+        found += [smlad(raw, x, regs.both, raw_bias or raw) for x, raw, _ in pixels]
+        return found + [smlad(low, x, regs.low, bias or low) for x, _, low in pixels]
 
     def _tap(self, weight_offset: int, strip_offset: int) -> list[Instruction]:
         """Two taps of all pixels."""
@@ -221,24 +244,30 @@ class _Writer:
         regs, tile = self.regs, self.tile
         found: list[Instruction] = []
         for low, raw in zip(regs.lows, regs.raws, strict=True):
-            # Doubled, as SMMULR halves: the high channel is (raw - low) / 256.
-            found += [alu("sub", raw, raw, low), shift("lsl", low, low, 1), shift("asr", raw, raw, 7)]
-        if self.spilled:
-            found.append(_fill(regs.record, "record"))
-        second = ("r11", "lr", "r8") if not self.spilled else regs.scalars
-        for values, scalars, at in (
-            (regs.lows, regs.scalars, _RECORD["low"]),
-            (regs.raws, second, _RECORD["high"]),
+            found.append(alu("sub", raw, raw, low))
+            if tile.shift is None:
+                # Doubled, as SMMULR halves: the high channel is (raw - low) / 256.
+                found += [shift("lsl", low, low, 1), shift("asr", raw, raw, 7)]
+        for values, scalars, at, direction in (
+            (regs.lows, regs.scalars[0], "low", "lsl"),
+            (regs.raws, regs.scalars[1], "high", "asr"),
         ):
-            found += [ldr(register, regs.record, at + 4 * index, "record") for index, register in enumerate(scalars)]
-            found += self._scale(values, *scalars)
+            found += [_record(register, at, index) for index, register in enumerate(scalars)]
+            found += self._scale(values, *scalars) if tile.shift is None else _scale_common(values, direction, *scalars)
         if self.spilled:
             found.append(_fill(regs.output, "output"))
+        first = tile.output_advance if self.output_moves else 0
         for values, offset in ((regs.lows, 0), (regs.raws, tile.high_offset)):
             for pixel, value in enumerate(values):
-                found.append(ssat(value, 8, value))
-                found.append(store("strb", value, regs.output, pixel * tile.output_step + offset, "output"))
-        found += advance(regs.output, tile.output_advance)
+                found.append(
+                    ssat(value, 8, value) if tile.shift is None else saturate_shifted(value, 8, value, tile.shift)
+                )
+                if first and values is regs.lows and pixel == 0:
+                    found.append(store_pre("strb", value, regs.output, first, "output"))
+                else:
+                    found.append(store("strb", value, regs.output, pixel * tile.output_step + offset, "output"))
+        if not first:
+            found += advance(regs.output, tile.output_advance)
         if self.spilled:
             found.append(_spill(regs.output, "output"))
         return found
@@ -263,6 +292,18 @@ class _Writer:
     def _stack_count_down(self, slot: str) -> list[Instruction]:
         register = self.regs.low
         return [_fill(register, slot), alu("subs", register, register, 1), _spill(register, slot)]
+
+
+def _scale_common(
+    values: tuple[str, ...], direction: str, amount: str, multiplier: str, addend: str
+) -> list[Instruction]:
+    """Scaled sums with their bits of fraction; the saturation shifts them."""
+    found = [shift(direction, value, value, amount) for value in values]
+    return found + [accumulate("smmla", value, value, multiplier, addend) for value in values]
+
+
+def _record(register: str, part: str, index: int = 0) -> Instruction:
+    return ldr(register, _WEIGHTS, _RECORD[part] + 4 * index, "record")
 
 
 def _fill(register: str, slot: str) -> Instruction:

@@ -1,6 +1,6 @@
 """Depthwise convolution: each channel widened into an int16 plane of its own, and a 3x3 window slid over planes."""
 
-from utvm.microkernels.depthwise.packing import RECORD_WORDS, common_shift, depthwise_records
+from utvm.microkernels.depthwise.packing import RECORD_WORDS, depthwise_records
 from utvm.microkernels.depthwise.planes import (
     CHANNELS,
     PLANE_EDGES,
@@ -19,7 +19,6 @@ __all__ = [
     "TILE",
     "PlaneLayout",
     "PlaneWindow",
-    "common_shift",
     "depthwise_records",
     "widen_planes",
     "widen_refusal",

@@ -27,6 +27,7 @@ from utvm.microkernels.assembly.operations import (
     constant,
     ldr,
     multiply,
+    saturate_shifted,
     shift,
     ssat,
     store,
@@ -297,12 +298,6 @@ def _load_multiple(base: str, registers: list[str] | tuple[str, ...]) -> Instruc
     """Load ascending registers and advance the base behind them."""
     text = f"ldm {base}!, {{{', '.join(registers)}}}"
     return Instruction(text, Kind.MULTIPLE, ((base, Use.EARLY),), (*registers, base), "records", base_update=base)
-
-
-def saturate_shifted(rd: str, bits: int, rn: str, amount: int) -> Instruction:
-    """Saturate rn, shifted right by a constant, to a signed number of `bits` bits."""
-    text = f"ssat {rd}, #{bits}, {rn}, asr #{amount}"
-    return Instruction(text, Kind.SATURATE, ((rn, Use.EARLY),), (rd,), shifts=True)
 
 
 def _fill(register: str, slot: str) -> Instruction:
