@@ -9,9 +9,10 @@ from pathlib import Path
 
 from utvm.boards import Board
 from utvm.codegen.assemble import Target, assemble
-from utvm.codegen.budget import arena_regions, check_constants, code_budget_bytes
+from utvm.codegen.budget import arena_regions, check_constants, kernel_flash_bytes
+from utvm.codegen.limits import NO_LIMITS, Limits
 from utvm.codegen.program import Program
-from utvm.errors import ImportModelError, UsageError
+from utvm.errors import ImportModelError, OutOfMemoryError, UsageError
 from utvm.model import Model
 from utvm.operators import check_model
 from utvm.rewrites import rewrite
@@ -34,24 +35,34 @@ def load_model(path: Path) -> Model:
     return import_tflite(data, path.name)
 
 
-def compile_model(model: Model, board: Board, schedules: Mapping[str, Schedule] | None = None) -> Program:
+def compile_model(
+    model: Model, board: Board, schedules: Mapping[str, Schedule] | None = None, limits: Limits = NO_LIMITS
+) -> Program:
     """Rewrite the model, generate its kernels and plan its memory for a board.
 
-    `schedules` gives schedules by operator name; every other operator gets its default. Raises OutOfMemoryError when
-    activations or constants do not fit.
+    `schedules` gives schedules by operator name; every other operator gets its default, or where flash is short what
+    costs the fewest cycles. Raises OutOfMemoryError when activations or constants do not fit the board or the limits.
     """
     check_model(model)
     rewritten = rewrite(model)
     check_constants(rewritten, board)
-    regions, code_bytes = arena_regions(rewritten, board), code_budget_bytes(rewritten, board)
-    target = Target(board.name, board.core, regions, code_bytes)
-    return assemble(rewritten, target, provenance(model), schedules)
+    regions = arena_regions(rewritten, board, limits.max_ram_bytes)
+    flash_bytes = kernel_flash_bytes(board, limits.max_flash_bytes)
+    target = Target(board.name, board.core, regions, flash_bytes)
+    try:
+        return assemble(rewritten, target, provenance(model), schedules)
+    except OutOfMemoryError as error:
+        if limits.max_ram_bytes is None:
+            raise
+        raise OutOfMemoryError(
+            f"{error}\nActivations and scratch may take {limits.max_ram_bytes:,} bytes (--max-ram)."
+        ) from error
 
 
-def compile_portable(model: Model, board: Board) -> Program:
+def compile_portable(model: Model, board: Board, limits: Limits = NO_LIMITS) -> Program:
     """The same with the portable kernel of every operator: plain C for any core, and the smallest arena."""
     portable = {operator.name: PORTABLE for operator in rewrite(model).operators}
-    return compile_model(model, board, portable)
+    return compile_model(model, board, portable, limits)
 
 
 def provenance(model: Model) -> dict[str, str]:

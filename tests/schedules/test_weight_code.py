@@ -104,7 +104,7 @@ def test_code_is_saved_where_it_gains_least() -> None:
     )
     regions = arena_regions(model, board)
     templates = []
-    for limit in (None, 7000, 100):
+    for limit in (None, 9000, 4000):
         target = Target(board.name, board.core, regions, limit)
         calls = assemble(model, target, provenance(model)).calls
         templates.append([call.schedule.split("(")[0] == TEMPLATE.name for call in calls])

@@ -19,7 +19,7 @@ from utvm.compiler import compile_model
 from utvm.demo import load_digits
 from utvm.model import Model
 from utvm.schedules import PORTABLE, candidates
-from utvm.session.standalone import StandaloneSession
+from utvm.session.hosted import HostedSession
 from utvm.tuning.apply import apply_records
 from utvm.tuning.measure import Measurer
 from utvm.tuning.records import RecordWriter
@@ -96,7 +96,7 @@ def test_kill_9_loses_only_what_was_in_flight(tmp_path: Path) -> None:
 
 
 def test_the_time_limit_ends_the_search(convolution: Model, tmp_path: Path, board: Board) -> None:
-    def never(program: Program) -> StandaloneSession:
+    def never(program: Program) -> HostedSession:
         raise AssertionError(f"{program.model} is measured though the time is up")
 
     with RecordWriter(tmp_path / "records.jsonl") as writer:

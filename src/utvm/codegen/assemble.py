@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from utvm.boards import Core
@@ -13,26 +13,34 @@ from utvm.codegen.lifetimes import Lifetimes, find_lifetimes
 from utvm.codegen.memory_plan import ArenaRegion, Item, MemoryPlan, plan_memory
 from utvm.codegen.names import Identifiers
 from utvm.codegen.program import Call, CallArgument, Constant, KernelSource, PlacedTensor, Program
-from utvm.codegen.scheduling import overlapping_items, schedule_calls, scratch_bytes, sites_of
-from utvm.errors import CodegenError
+from utvm.codegen.scheduling import (
+    keep_within_flash,
+    overlapping_items,
+    schedule_calls,
+    scratch_bytes,
+    scratch_limits,
+    sites_of,
+)
+from utvm.errors import CodegenError, OutOfMemoryError
 from utvm.model.graph import Model
 from utvm.model.tensor import Array
 from utvm.operators import rule_of
 from utvm.operators.kernel import AnyKernel, CKernel, CodeUnit, LibraryCode
 from utvm.schedules import Schedule, Site
 
+# Where a plan does not fit, schedules are chosen for so much of the memory only; for none of it at last.
+_ARENA_SHARES = (None, 1.0, 0.9, 0.75, 0.5, 0.0)
+
 
 @dataclass(frozen=True)
 class Target:
-    """What a program is compiled for: a board's name and core, and its RAM for activations, most preferred first.
-
-    Defaults keep within `code_limit_bytes` of flash beyond plain kernels, where given.
-    """
+    """What a program is compiled for: a board's name and core, its RAM for activations, most preferred first, and the
+    bytes of flash that kernels and constants may take (None: any)."""
 
     board: str
     core: Core
     regions: tuple[ArenaRegion, ...]
-    code_limit_bytes: int | None = None
+    flash_bytes: int | None = None
 
 
 @dataclass
@@ -79,15 +87,7 @@ def assemble(
     lifetimes = find_lifetimes(model)
     collected = _Collected()
     sites = sites_of(model, lifetimes, target.core)
-    scheduled = schedule_calls(sites, schedules or {}, lifetimes.items, target.regions, target.code_limit_bytes)
-    scratch = [
-        Item(_scratch_name(index, argument.parameter), argument.size_bytes, index, index)
-        for index, (_, kernel) in enumerate(scheduled)
-        for argument in kernel.arguments
-        if argument.role == "scratch"
-    ]
-    items = overlapping_items(sites, [schedule for schedule, _ in scheduled], lifetimes)
-    plan = plan_memory([*items, *scratch], target.regions, model.name)
+    scheduled, plan = _scheduled_and_planned(model.name, target, sites, lifetimes, schedules or {})
     calls = tuple(
         _call(model, index, site, schedule, kernel, collected, plan)
         for index, (site, (schedule, kernel)) in enumerate(zip(sites, scheduled, strict=True))
@@ -106,6 +106,31 @@ def assemble(
         provenance=provenance | {f"library {code.name}": code.version for code in collected.libraries.values()},
         libraries=tuple(collected.libraries.values()),
     )
+
+
+def _scheduled_and_planned(
+    model: str, target: Target, sites: Sequence[Site], lifetimes: Lifetimes, chosen: Mapping[str, Schedule]
+) -> tuple[list[tuple[Schedule, AnyKernel]], MemoryPlan]:
+    """Schedule and kernel of each call, and where all lies. Where that does not fit, schedules that need less."""
+    capacity = sum(region.capacity_bytes for region in target.regions)
+    for share in _ARENA_SHARES:
+        most_bytes = None if share is None else int(share * capacity)
+        scheduled = schedule_calls(sites, chosen, lifetimes.items, target.regions, most_bytes)
+        if target.flash_bytes is not None:
+            room = scratch_limits(len(sites), lifetimes.items, target.regions, most_bytes)
+            scheduled = keep_within_flash(sites, scheduled, chosen, room, target.flash_bytes, model)
+        scratch = [
+            Item(_scratch_name(index, argument.parameter), argument.size_bytes, index, index)
+            for index, (_, kernel) in enumerate(scheduled)
+            for argument in kernel.arguments
+            if argument.role == "scratch"
+        ]
+        items = overlapping_items(sites, [schedule for schedule, _ in scheduled], lifetimes)
+        try:
+            return scheduled, plan_memory([*items, *scratch], target.regions, model)
+        except OutOfMemoryError as error:
+            failure = error
+    raise failure
 
 
 def _scratch_name(index: int, parameter: str) -> str:

@@ -13,30 +13,33 @@ RUNTIME_DATA_BYTES = 768
 LAYER_CYCLES_BYTES = 8
 # Vector table, start-up, runtime and the smallest kernels.
 SMALLEST_TEXT_BYTES = 2048
-# The same with the kernels that a model may need otherwise.
-ORDINARY_TEXT_BYTES = 32 * 1024
 
 
-def arena_regions(model: Model, board: Board) -> tuple[ArenaRegion, ...]:
-    """The board's RAM regions in order of preference, less stack and data."""
+def arena_regions(model: Model, board: Board, max_ram_bytes: int | None = None) -> tuple[ArenaRegion, ...]:
+    """The board's RAM regions in order of preference, less stack and data; of no more than `max_ram_bytes` in all."""
     calls = sum(not is_view(model, operator) for operator in model.operators)
     taken = {name: 0 for name in board.placement.arena}
     if board.placement.stack in taken:
         taken[board.placement.stack] += board.placement.stack_bytes
     if board.placement.data in taken:
         taken[board.placement.data] += RUNTIME_DATA_BYTES + LAYER_CYCLES_BYTES * calls
-    return tuple(
-        ArenaRegion(name, max(board.region(name).size_bytes - taken[name], 0)) for name in board.placement.arena
-    )
+    regions: list[ArenaRegion] = []
+    left = max_ram_bytes
+    for name in board.placement.arena:
+        room = max(board.region(name).size_bytes - taken[name], 0)
+        room = room if left is None else min(room, left)
+        left = None if left is None else left - room
+        regions.append(ArenaRegion(name, room))
+    return tuple(regions)
 
 
-def code_budget_bytes(model: Model, board: Board) -> int:
-    """What fast code may take in flash beyond plain kernels, if every constant stays what it is in the model."""
-    region = board.region(board.placement.code)
-    taken = ORDINARY_TEXT_BYTES
-    if board.placement.constants == region.name:
-        taken += sum(tensor.size_bytes for tensor in model.tensors.values() if tensor.is_constant)
-    return max(0, region.size_bytes - taken)
+def kernel_flash_bytes(board: Board, max_flash_bytes: int | None = None) -> int:
+    """Bytes of flash for kernels and constants: what the board has, or the user grants, without the runtime's."""
+    names = {board.placement.constants, board.placement.code}
+    flash = [board.region(name).size_bytes for name in names if board.region(name).kind == "flash"]
+    capacity = sum(flash) if flash else sum(region.size_bytes for region in board.regions)
+    granted = capacity if max_flash_bytes is None else min(capacity, max_flash_bytes)
+    return granted - SMALLEST_TEXT_BYTES
 
 
 def check_constants(model: Model, board: Board) -> None:

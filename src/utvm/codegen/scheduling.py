@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from utvm.boards import Core
+from utvm.codegen.flash_fit import Choice, choice_of, fit_flash
+from utvm.codegen.flash_size import flash_pieces, total_bytes
 from utvm.codegen.lifetimes import Lifetimes, overwritable_inputs
 from utvm.codegen.memory_plan import ArenaRegion, Item, live_peak
 from utvm.model.graph import Model
@@ -15,12 +17,13 @@ from utvm.schedules import (
     Schedule,
     Site,
     added_bytes,
-    code_bytes,
+    alternatives,
     default_options,
     option_within,
     scheduled_kernel,
     site_overlap,
 )
+from utvm.schedules.registry import template_named
 
 # By default scratch may make the arena so much larger than the activations alone need, or by so many bytes,
 _ARENA_SHARE = 5 / 4
@@ -43,19 +46,16 @@ def schedule_calls(
     chosen: Mapping[str, Schedule],
     items: Sequence[Item],
     regions: Sequence[ArenaRegion],
-    code_limit_bytes: int | None = None,
+    most_bytes: int | None = None,
 ) -> list[tuple[Schedule, AnyKernel]]:
     """The schedule and kernel of each call, in order. `chosen` names schedules by operator; the others get their
-    default, whose scratch fits beside what is alive during the call, and whose code together fits the limit."""
+    default, whose scratch fits beside what is alive during the call in an arena of `most_bytes` at most."""
     schedules: list[Schedule | None] = [chosen.get(site.operator.name) for site in sites]
     open_calls = [call for call, schedule in enumerate(schedules) if schedule is None]
     options = {call: default_options(sites[call]) for call in open_calls}
-    if code_limit_bytes is not None:
-        given_code = sum(code_bytes(sites[call], schedule) for call, schedule in enumerate(schedules) if schedule)
-        _save_code(sites, options, code_limit_bytes - given_code)
     alive = _alive_bytes(len(sites), items)
     given = [alive[call] + added_bytes(sites[call], schedule) for call, schedule in enumerate(schedules) if schedule]
-    arena = _smallest_arena(options, alive, max(given, default=0), _arena_bytes(items, regions))
+    arena = _smallest_arena(options, alive, max(given, default=0), _arena_bytes(items, regions, most_bytes))
     for call in open_calls:
         schedules[call] = option_within(options[call], arena - alive[call]).schedule
     return [
@@ -78,27 +78,39 @@ def overlapping_items(sites: Sequence[Site], schedules: Sequence[Schedule], life
     ]
 
 
-def _save_code(sites: Sequence[Site], options: dict[int, list[Option]], most_bytes: int) -> None:
-    """While the fastest options' code is too large, leave the call that loses least per byte those of little code."""
-    sizes = {call: code_bytes(sites[call], found[0].schedule) for call, found in options.items()}
-    excess = sum(sizes.values()) - most_bytes
-    if excess <= 0:
-        return
-    smaller = {call: default_options(sites[call], code_limit_bytes=0) for call, size in sizes.items() if size}
-    losses = {call: (found[0].cycles - options[call][0].cycles) / sizes[call] for call, found in smaller.items()}
-    for call in sorted(losses, key=lambda call: losses[call]):
-        if excess <= 0:
-            return
-        options[call] = smaller[call]
-        excess -= sizes[call]
+def keep_within_flash(
+    sites: Sequence[Site],
+    scheduled: Sequence[tuple[Schedule, AnyKernel]],
+    fixed: Collection[str],
+    limits: Sequence[int],
+    flash_bytes: int,
+    model: str,
+) -> list[tuple[Schedule, AnyKernel]]:
+    """The same schedules where they fit; else those of fewest cycles that do, of operators that are not `fixed`.
+
+    `limits` are bytes that each call may add to memory. Raises OutOfMemoryError.
+    """
+    if (
+        total_bytes(flash_pieces(site, kernel) for site, (_, kernel) in zip(sites, scheduled, strict=True))
+        <= flash_bytes
+    ):
+        return list(scheduled)
+    calls = []
+    for site, (schedule, kernel), limit in zip(sites, scheduled, limits, strict=True):
+        cost = template_named(schedule.template).estimated_cycles(site, schedule)
+        options = [Choice(schedule, kernel, cost, flash_pieces(site, kernel))]
+        if site.operator.name not in fixed:
+            others = [other for other in alternatives(site, limit) if other[1] != schedule]
+            options += [choice_of(site, other, cycles) for cycles, other in others]
+        calls.append(options)
+    return [(option.schedule, option.kernel) for option in fit_flash(calls, flash_bytes, model)]
 
 
 def scratch_limits(
     calls: int, items: Sequence[Item], regions: Sequence[ArenaRegion], most_bytes: int | None = None
 ) -> list[int]:
     """Bytes that each call may add to what is alive during it, in an arena of `most_bytes` at most."""
-    arena_bytes = _arena_bytes(items, regions)
-    arena_bytes = arena_bytes if most_bytes is None else min(arena_bytes, most_bytes)
+    arena_bytes = _arena_bytes(items, regions, most_bytes)
     return [arena_bytes - taken for taken in _alive_bytes(calls, items)]
 
 
@@ -131,8 +143,9 @@ def _smallest_arena(options: Mapping[int, list[Option]], alive: Sequence[int], l
     return steps[low]
 
 
-def _arena_bytes(items: Sequence[Item], regions: Sequence[ArenaRegion]) -> int:
-    """How large the arena may grow: within the first region that can hold the activations."""
+def _arena_bytes(items: Sequence[Item], regions: Sequence[ArenaRegion], most_bytes: int | None = None) -> int:
+    """How large the arena may grow: within the first region that can hold the activations, and `most_bytes`."""
     peak, _ = live_peak(items)
     wanted = max(int(peak * _ARENA_SHARE), peak + _SMALL_BYTES)
-    return next((min(wanted, region.capacity_bytes) for region in regions if region.capacity_bytes >= peak), wanted)
+    found = next((min(wanted, region.capacity_bytes) for region in regions if region.capacity_bytes >= peak), wanted)
+    return found if most_bytes is None else min(found, most_bytes)

@@ -29,28 +29,29 @@ class Option:
     schedule: Schedule
 
 
-def default_options(site: Site, code_limit_bytes: int | None = None) -> list[Option]:
+def default_options(site: Site) -> list[Option]:
     """What defaults are chosen from, fastest by estimate first; each needs less memory than those before it.
 
     Each template's memory knobs are varied, its others stay at their best guess. The portable kernel is the last; where
-    preferred templates apply, there are none but those. What takes more than `code_limit_bytes` of flash is left out,
-    where that is given.
+    preferred templates apply, there are none but those.
     """
-    applying = [template for template in default_templates() if not template.refusal(site)]
-    guesses = [
-        (template.estimated_cycles(site, schedule), order, schedule)
-        for order, template in enumerate([*filter(is_preferred, applying)] or applying)
-        for schedule in _guesses(template, site)
-        if code_limit_bytes is None or template.code_bytes(site, schedule) <= code_limit_bytes
-    ]
     found: list[Option] = []
-    for cycles, _, schedule in sorted(guesses, key=lambda guess: guess[:2]):
+    for cycles, schedule in _ranked(site):
         added = added_bytes(site, schedule)
         if not found or added < found[-1].added_bytes or schedule == PORTABLE:
             found.append(Option(cycles, added, schedule))
         if schedule == PORTABLE:
             break  # It always fits.
     return found
+
+
+def alternatives(site: Site, limit_bytes: int) -> list[tuple[float, Schedule]]:
+    """The estimated cycles and the schedule that each applying template would have by default, fastest first."""
+    best: dict[str, tuple[float, Schedule]] = {}
+    for cycles, schedule in _ranked(site):
+        if schedule.template not in best and (schedule == PORTABLE or added_bytes(site, schedule) <= limit_bytes):
+            best[schedule.template] = cycles, schedule
+    return list(best.values())
 
 
 def default_schedule(site: Site, limit_bytes: int) -> Schedule:
@@ -77,14 +78,20 @@ def added_bytes(site: Site, schedule: Schedule) -> int:
     return scratch - (image_bytes + output_bytes - overlap.together_bytes(image_bytes, output_bytes))
 
 
-def code_bytes(site: Site, schedule: Schedule) -> int:
-    """Flash that the schedule's code takes beyond the constants it replaces."""
-    return template_named(schedule.template).code_bytes(site, schedule)
-
-
 def site_overlap(site: Site, schedule: Schedule) -> Overlap | None:
     """How far the schedule's output may lie over its first input here; None where it may not."""
     return template_named(schedule.template).overlap(site, schedule) if site.overwritable else None
+
+
+def _ranked(site: Site) -> list[tuple[float, Schedule]]:
+    """The guesses of all templates with their estimated cycles, fastest first."""
+    applying = [template for template in default_templates() if not template.refusal(site)]
+    guesses = [
+        (template.estimated_cycles(site, schedule), order, schedule)
+        for order, template in enumerate([*filter(is_preferred, applying)] or applying)
+        for schedule in _guesses(template, site)
+    ]
+    return [(cycles, schedule) for cycles, _, schedule in sorted(guesses, key=lambda guess: guess[:2])]
 
 
 def _guesses(template: Template, site: Site) -> list[Schedule]:

@@ -62,11 +62,6 @@ class Template(ABC):
         del site, schedule
         return None
 
-    def code_bytes(self, site: Site, schedule: Schedule) -> int:
-        """Flash that the kernel's code takes beyond the constants it replaces; 0 where that is a few kilobytes."""
-        del site, schedule
-        return 0
-
     @abstractmethod
     def kernel(self, site: Site, schedule: Schedule) -> AnyKernel:
         """The kernel. Called only with legal schedules for which `refusal` is empty."""

@@ -33,9 +33,6 @@ from utvm.schedules.weight_code_source import pair_loops
 
 _CORES = ("cortex-m0", "cortex-m0plus", "cortex-m3")
 _MOST_WEIGHTS = 20_000
-# Code of a weight, less the byte that it is elsewhere, and of an output channel.
-_WEIGHT_BYTES = 6
-_CHANNEL_BYTES = 120
 _WORD_BYTES = 4
 # Modelled on the Cortex-M0+: cycles per word of a strip, per block of columns and row of the window, and per call.
 _WORD_CYCLES = 8.0
@@ -89,13 +86,6 @@ class WeightCode(Template):
     def overlap(self, site: Site, schedule: Schedule) -> Overlap | None:
         """As far as strips have been filled."""
         return PairGeometry.of(site).overlap(int(schedule.knob("columns")))
-
-    def code_bytes(self, site: Site, schedule: Schedule) -> int:
-        """By the number of weights and of output channels."""
-        del schedule
-        weights = site.inputs[1].data
-        assert weights is not None
-        return int(np.count_nonzero(weights)) * _WEIGHT_BYTES + site.outputs[0].shape[3] * _CHANNEL_BYTES
 
     def kernel(self, site: Site, schedule: Schedule) -> CKernel:
         """Strips of paired rows, one function of code for all columns of a block."""

@@ -108,12 +108,12 @@ class GraphExecutor:
     def run_call(self, index: int, inputs: Mapping[str, Array]) -> CallRun:
         """Run one call by itself, which reads nothing but the program's inputs. Raises what Session.sync raises."""
         self._check_loaded()
-        for name in self.program.inputs:
-            self.write(name, inputs.get(name))
         outputs = self.program.calls[index].outputs
-        for name in outputs:
+        for name in outputs:  # which may lie over inputs
             tensor = self.program.tensor(name)
             self.session.write_operand(self.addr(tensor), POISON * tensor.size_bytes)
+        for name in self.program.inputs:
+            self.write(name, inputs.get(name))
         handle = self._enqueue(index, self.program.calls[index])
         self.session.sync()
         return CallRun({name: self.read(name) for name in outputs}, handle.cycles)

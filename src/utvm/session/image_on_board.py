@@ -60,10 +60,15 @@ class ImageOnBoard:
 
     def feed(self, inputs: Mapping[str, Array], timeout_s: float) -> None:
         """Go to where the program waits for its inputs, and write them, by name."""
-        values = {name: _checked(self.program.tensor(name), inputs.get(name)) for name in self.program.inputs}
+        values = self._values(inputs)
         self.run_to("UTVMMain", timeout_s)
-        for name, value in values.items():
-            self.write(name, value.tobytes())
+        for name, data in values.items():
+            self.write(name, data)
+
+    def write_inputs(self, inputs: Mapping[str, Array]) -> None:
+        """Write the program's inputs where the core has halted for them."""
+        for name, data in self._values(inputs).items():
+            self.write(name, data)
 
     def write(self, name: str, data: bytes) -> None:
         """Set the bytes of a tensor."""
@@ -95,6 +100,9 @@ class ImageOnBoard:
         bottom = self.image.elf.symbol("utvm_stack_bottom").addr
         top = self.image.elf.symbol("utvm_stack_top").addr
         return stack_used_bytes(self.transport.read(bottom, top - bottom))
+
+    def _values(self, inputs: Mapping[str, Array]) -> dict[str, bytes]:
+        return {name: _checked(self.program.tensor(name), inputs.get(name)).tobytes() for name in self.program.inputs}
 
     def _start(self, stops: Sequence[int], timeout_s: float) -> StopReason:
         """Go to the first of these addresses from where the board starts: by its vectors, or at an entry in RAM."""
