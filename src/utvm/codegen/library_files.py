@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 from importlib import resources
 
@@ -26,8 +27,10 @@ def merged(one: LibraryCode, other: LibraryCode) -> LibraryCode:
 def library_files(program: Program, stem: str = "") -> dict[str, str]:
     """File name to text: every library's files, and what goes before them. `stem` begins names and global symbols."""
     files: dict[str, str] = {}
+    counts = Counter(symbol for code in program.libraries for symbol in code.symbols)
+    shared = frozenset(symbol for symbol, count in counts.items() if count > 1)
     for code in program.libraries:
-        files[config_name(code, stem)] = _config(code, stem)
+        files[config_name(code, stem)] = _config(code, stem, shared)
         for file in code.files:
             files[stem + file.name] = library_text(code, file, stem)
         for file in code.licences:
@@ -81,11 +84,13 @@ def kernels_name(code: LibraryCode, stem: str = "") -> str:
     return f"{stem}{code.identifier}_utvm_kernels.c"
 
 
-def _config(code: LibraryCode, stem: str) -> str:
-    """Macros, and where names of files have a stem, the same stem for the library's symbols."""
+def _config(code: LibraryCode, stem: str, shared: frozenset[str]) -> str:
+    """Macros, and other names for symbols: with `stem` before them, and where another library has them with its own."""
     guard = f"UTVM_{config_name(code, stem).replace('.', '_').upper()}"
     lines = [f"/* How uTVM compiles {code.name} {code.version}. */", f"#ifndef {guard}", f"#define {guard}"]
     lines += [f"#define {name} {value}".rstrip() for name, value in code.defines]
-    if stem:
-        lines += [f"#define {symbol} {stem}{symbol}" for symbol in code.symbols]
+    for symbol in code.symbols:
+        own = f"{stem}{code.identifier}_{symbol}" if symbol in shared else f"{stem}{symbol}"
+        if own != symbol:
+            lines.append(f"#define {symbol} {own}")
     return "\n".join([*lines, "#endif"]) + "\n"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import pkgutil
 import sys
 import traceback
 from pathlib import Path
 from types import ModuleType
 
 from utvm.errors import LibraryError
+from utvm.libraries import ready_made
 from utvm.libraries.library import Library
 from utvm.libraries.manifest import MANIFEST, READY_MADE, Manifest, expanded, read_manifest
 from utvm.libraries.sources import Sources
@@ -68,11 +70,13 @@ def _templates(path: Path, manifest: Manifest, folder: Path) -> tuple[tuple[Temp
     if manifest.templates.startswith(READY_MADE):
         name = manifest.templates.removeprefix(READY_MADE)
         try:
-            module = importlib.import_module(f"utvm.libraries.ready_made.{name}")
+            module = importlib.import_module(f"{ready_made.__name__}.{name}")
         except ModuleNotFoundError as error:
-            raise LibraryError(f"{path}: templates: utvm has none named {name!r}; it has cmsis_nn") from error
+            there = ", ".join(sorted(found.name for found in pkgutil.iter_modules(ready_made.__path__)))
+            raise LibraryError(f"{path}: templates: utvm has none named {name!r}; it has {there}") from error
         source = Path(str(module.__file__))
-        python = b"".join(file.read_bytes() for file in sorted(source.parent.glob("*.py")))
+        files = sorted(Path(str(ready_made.__file__)).parent.rglob("*.py"))
+        python = b"".join(file.read_bytes() for file in files)
     else:
         source = folder / manifest.templates
         if not source.is_file():

@@ -19,4 +19,9 @@ void *memset(void *target, int value, size_t size);
 int memcmp(const void *left, const void *right, size_t size);
 #endif
 
+/* Freestanding compilers take these for functions like any other: what copies four bytes would be a call. */
+#define memcpy(target, source, size) __builtin_memcpy(target, source, size)
+#define memmove(target, source, size) __builtin_memmove(target, source, size)
+#define memset(target, value, size) __builtin_memset(target, value, size)
+
 #endif
