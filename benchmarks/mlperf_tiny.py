@@ -1,10 +1,13 @@
 """MLPerf Tiny's four models on a virtual board, beside the published figures: modelled cycles, RAM, text.
 
     python benchmarks/mlperf_tiny.py [--models DIR] [--board stm32f746-disco] [--timing MODEL[,RULE=VALUE...]]
-                                     [--memory zero-wait] [--toolchain gcc] [--layers] [MODEL ...]
+                                     [--memory zero-wait] [--toolchain gcc] [--layers] [--library PATH ...]
+                                     [MODEL ...]
 
 Cycles are those of the virtual board's timing model, with its caches and wait states unless `--memory zero-wait`; no
 hardware was measured. The second of two runs counts, on random inputs, and its answer was compared with the reference.
+Each `--library` is one of the user's kernels (docs/bring-your-own-kernels.md). With any, a second line per model is of
+programs where they serve every operator that they can, and our kernels the rest.
 Published latencies are from the public results of MLPerf Tiny v1.0 to v1.3.
 """
 
@@ -15,6 +18,8 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +28,7 @@ import numpy as np
 from utvm.boards import Board, load_board
 from utvm.codegen.program import Program
 from utvm.compiler import compile_model, load_model
+from utvm.libraries import Library, load_library, use_libraries
 from utvm.operators import run_reference
 from utvm.session.standalone import Prefer, Run, StandaloneSession
 from utvm.transports.gdb import GdbTransport
@@ -89,10 +95,13 @@ class Result:
     sha256: str
 
 
-def measure(path: Path, board: Board, timing: str | None, memory: str, toolchain: Prefer) -> Result:
+def measure(
+    path: Path, board: Board, timing: str | None, memory: str, toolchain: Prefer, libraries: Sequence[Library] = ()
+) -> Result:
     """Compile, build and run a model twice; the second run. Raises SystemExit if its answer is wrong."""
     model = load_model(path)
-    program = compile_model(model, board)
+    with use_libraries(libraries, [library.name for library in libraries]):
+        program = compile_model(model, board)
     generator = np.random.default_rng(2020)
     inputs = {
         name: generator.integers(-128, 128, model.tensors[name].shape, dtype=np.int16).astype(np.int8)
@@ -127,7 +136,9 @@ def main() -> None:
     parser.add_argument("--memory", choices=("board", "zero-wait"), default="board")
     parser.add_argument("--toolchain", choices=("auto", "gcc", "zig"), default="auto")
     parser.add_argument("--layers", action="store_true", help="also print every layer")
+    parser.add_argument("--library", type=Path, action="append", default=[], help="kernels of your own, as rows beside")
     arguments = parser.parse_args()
+    libraries = [load_library(path) for path in arguments.library]
     if arguments.models is None:
         raise SystemExit("say where the models are: --models DIR, or the environment variable UTVM_MODELS")
     unknown = set(arguments.names) - set(MODELS)
@@ -139,19 +150,33 @@ def main() -> None:
     published = PUBLISHED_MS.get(board.name, {})
     print(f"{'':4} {'cycles':>11} {'ms':>8} {'arena':>7} {'stack':>6} {'text':>7} {'constants':>9}  published ms")
     for name in arguments.names:
-        result = measure(
-            arguments.models / MODELS[name], board, arguments.timing, arguments.memory, arguments.toolchain
-        )
-        run, arena = result.run, sum(result.program.arenas.values())
-        ms = 1e3 * run.cycles / board.clock_hz
         others = ", ".join(f"{who} {figures[list(MODELS).index(name)]:g}" for who, figures in published.items())
-        print(
-            f"{name:4} {run.cycles:11,} {ms:8.3f} {arena:7,} {run.stack_bytes:6,} {result.text_bytes:7,} "
-            f"{result.constants_bytes:9,}  {others or '-'}  (sha256 {result.sha256[:12]})",
-            flush=True,
-        )
-        if arguments.layers:
-            print_layers(result)
+        for served in ([], libraries) if libraries else ([],):
+            result = measure(
+                arguments.models / MODELS[name], board, arguments.timing, arguments.memory, arguments.toolchain, served
+            )
+            remark = f"{others or '-'}  (sha256 {result.sha256[:12]})" if not served else shares(result)
+            print_row("" if served else name, result, board, remark)
+            if arguments.layers:
+                print_layers(result)
+
+
+def shares(result: Result) -> str:
+    """How many calls each library served."""
+    by = Counter(call.schedule.partition("/")[0] for call in result.program.calls if "/" in call.schedule)
+    counts = ", ".join(f"{name} {count}" for name, count in by.items()) or "none"
+    return f"served by {counts} of {len(result.program.calls)} calls"
+
+
+def print_row(name: str, result: Result, board: Board, remark: str) -> None:
+    """One line of the table."""
+    run, arena = result.run, sum(result.program.arenas.values())
+    ms = 1e3 * run.cycles / board.clock_hz
+    print(
+        f"{name:4} {run.cycles:11,} {ms:8.3f} {arena:7,} {run.stack_bytes:6,} {result.text_bytes:7,} "
+        f"{result.constants_bytes:9,}  {remark}",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":
