@@ -31,7 +31,7 @@ def only(steps: list[Steps] | str) -> Steps:
     return found
 
 
-@pytest.mark.parametrize("rounding", ["double", "single"])
+@pytest.mark.parametrize("rounding", ["double", "single", "wide"])
 @pytest.mark.parametrize("reach", [200, 30_000, 400_000, 3_000_000])
 def test_every_sum(rounding: str, reach: int) -> None:
     rng = np.random.default_rng([reach, len(rounding)])
@@ -43,6 +43,8 @@ def test_every_sum(rounding: str, reach: int) -> None:
         clamp = (zero_point, 127) if rng.random() < 0.4 else (-128, int(rng.choice([127, 100])))
         real = 128 / reach * float(np.exp(rng.uniform(-2, 2)))
         multiplier, shift = quantize_multiplier(real)
+        if rounding == "wide":
+            multiplier = (multiplier << 22) + int(rng.integers(0, 1 << 22))
         requantization = Requantization((multiplier,), (shift,), rounding)  # type: ignore[arg-type]
         ranges = np.array([least]), np.array([greatest])
         steps = only(steps_of(ranges, np.array([bias]), requantization, zero_point, clamp))
@@ -76,4 +78,3 @@ def test_what_is_not_monotonic_is_refused() -> None:
     reach = np.array([-5]), np.array([5])
     assert "negative" in steps_of(reach, np.array([0]), Requantization((-5,), (0,)), 0, (-128, 127))
     assert "int32" in steps_of(reach, np.array([1 << 30]), Requantization((1 << 30,), (3,)), 0, (-128, 127))
-    assert "wide" in steps_of(reach, np.array([0]), Requantization((5,), (0,), "wide"), 0, (-128, 127))

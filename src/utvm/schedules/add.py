@@ -32,7 +32,7 @@ class AddLinear(Template):
             return f"{type(operator).__name__} is not a sum"
         if not supports(site.core):
             return f"{site.core.name} has no DSP instructions that code is scheduled for"
-        if _form(_arithmetic(operator)) is None:
+        if linear_form_of(operator) is None:
             return "no linear form gives the same byte for every pair of bytes"
         return ""
 
@@ -49,7 +49,7 @@ class AddLinear(Template):
         del schedule
         operator = site.operator
         assert isinstance(operator, Add)
-        form = _form(_arithmetic(operator))
+        form = linear_form_of(operator)
         assert form is not None
         rows = rows_of(site)
         factors = (form.q, form.p) if rows.swapped else (form.p, form.q)
@@ -64,6 +64,11 @@ class AddLinear(Template):
                 "equal to the scaled sum for every pair of bytes",
             ),
         )
+
+
+def linear_form_of(operator: Add) -> LinearForm | None:
+    """The linear form that equals the operator for every pair of bytes, if one was found."""
+    return _form(_arithmetic(operator))
 
 
 def _arithmetic(operator: Add) -> Add:

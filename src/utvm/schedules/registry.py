@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from utvm.errors import ScheduleError
 from utvm.schedules.add import AddLinear
+from utvm.schedules.add_plain import AddPlain
 from utvm.schedules.conv2d_strip import Conv2DStrip
 from utvm.schedules.conv2d_winograd import Conv2DWinograd
 from utvm.schedules.depthwise import DepthwisePlanes
@@ -18,6 +19,7 @@ from utvm.schedules.pool import PoolWords
 from utvm.schedules.portable import Portable
 from utvm.schedules.template import Template
 from utvm.schedules.weight_code import WeightCode
+from utvm.schedules.weight_words import WeightWords
 
 TEMPLATES: tuple[Template, ...] = (
     Portable(),
@@ -30,6 +32,8 @@ TEMPLATES: tuple[Template, ...] = (
     MulProduct(),
     PoolWords(),
     WeightCode(),
+    WeightWords(),
+    AddPlain(),
 )
 
 # Only records bring these to an operator: they are neither defaults nor candidates.

@@ -8,7 +8,6 @@ from functools import lru_cache
 
 import numpy as np
 
-from utvm.microkernels.scaling import SplitScale, split_scale, steps_of
 from utvm.microkernels.weight_code import (
     MOST_WIDTH,
     PairConvolution,
@@ -21,17 +20,16 @@ from utvm.microkernels.weight_code import (
     scale_words,
     strip_units,
 )
-from utvm.model.fixed_point import Int64Array
 from utvm.model.operator_types import Conv2D, DepthwiseConv2D
-from utvm.model.tensor import Array
 from utvm.operators.kernel import CKernel, CodeUnit, KernelArgument
 from utvm.operators.overlap import Overlap
+from utvm.schedules.plain_scales import rows_of_weights, scales_of
 from utvm.schedules.schedule import KnobValue, Schedule
 from utvm.schedules.template import Site, Template
 from utvm.schedules.weight_code_plan import PairGeometry
 from utvm.schedules.weight_code_source import pair_loops
+from utvm.schedules.weight_words import THUMB_CORES
 
-_CORES = ("cortex-m0", "cortex-m0plus", "cortex-m3")
 _MOST_WEIGHTS = 20_000
 _WORD_BYTES = 4
 # Modelled on the Cortex-M0+: cycles per word of a strip, per block of columns and row of the window, and per call.
@@ -51,7 +49,7 @@ class WeightCode(Template):
         operator = site.operator
         if not isinstance(operator, Conv2D | DepthwiseConv2D):
             return f"{type(operator).__name__} is not a convolution"
-        if site.core.name not in _CORES:
+        if site.core.name not in THUMB_CORES:
             return f"{site.core.name} has no code of this kind"
         image, weights, bias = site.inputs
         if weights.data is None or bias.data is None:
@@ -63,7 +61,7 @@ class WeightCode(Template):
         count = int(np.count_nonzero(weights.data))
         if count > _MOST_WEIGHTS:
             return f"{count} weights would make too much code; {_MOST_WEIGHTS} are allowed"
-        found = _scales(site)
+        found = scales_of(site)
         return found if isinstance(found, str) else ""
 
     def knobs(self, site: Site) -> Mapping[str, tuple[KnobValue, ...]]:
@@ -92,7 +90,7 @@ class WeightCode(Template):
         operator = site.operator
         assert isinstance(operator, Conv2D | DepthwiseConv2D)
         geometry, block = PairGeometry.of(site), int(schedule.knob("columns"))
-        unit, scales = _unit(site, geometry, block), _scales(site)
+        unit, scales = _unit(site, geometry, block), scales_of(site)
         assert not isinstance(scales, str)
         pair, rows = strip_units(quads=geometry.channels % 4 == 0)
         zero = f"const int32_t zero = {operator.input_zero_point};\n"
@@ -115,31 +113,6 @@ class WeightCode(Template):
         )
 
 
-def _by_channel(operator: Conv2D | DepthwiseConv2D, weights: Array) -> Array:
-    """int8 [output channels, taps]."""
-    if isinstance(operator, Conv2D):
-        return weights.reshape(weights.shape[0], -1)
-    return np.asarray(weights[0].reshape(-1, weights.shape[3]).T)
-
-
-@lru_cache(maxsize=512)
-def _scales(site: Site) -> tuple[SplitScale, ...] | str:
-    """One per output channel; or why there is none."""
-    operator = site.operator
-    assert isinstance(operator, Conv2D | DepthwiseConv2D)
-    weights, bias = site.inputs[1].data, site.inputs[2].data
-    assert weights is not None and bias is not None
-    wide = _by_channel(operator, weights).astype(np.int64)
-    positive, negative = np.maximum(wide, 0).sum(axis=1), np.minimum(wide, 0).sum(axis=1)
-    ranges: tuple[Int64Array, Int64Array] = (127 * negative - 128 * positive, 127 * positive - 128 * negative)
-    folded = bias.astype(np.int64) - operator.input_zero_point * wide.sum(axis=1)
-    steps = steps_of(ranges, folded, operator.requantization, operator.output_zero_point, operator.clamp)
-    if isinstance(steps, str):
-        return steps
-    scales = tuple(scale for scale in map(split_scale, steps) if scale is not None)
-    return scales if len(scales) == len(steps) else "a channel's scale is not exact in 32-bit products"
-
-
 @lru_cache(maxsize=512)
 def _column_cycles(site: Site) -> int:
     """Of a column of two rows; blocks make little difference."""
@@ -157,7 +130,7 @@ def _unit(site: Site, geometry: PairGeometry, block: int) -> CodeUnit:
 
 
 def _code(site: Site, geometry: PairGeometry, block: int) -> PairConvolution | PairDepthwise:
-    operator, weights, scales = site.operator, site.inputs[1].data, _scales(site)
+    operator, weights, scales = site.operator, site.inputs[1].data, scales_of(site)
     assert isinstance(operator, Conv2D | DepthwiseConv2D) and weights is not None and not isinstance(scales, str)
     channels, row_words = geometry.channels, geometry.strip_columns(block) * geometry.channels
     column_step = _WORD_BYTES * geometry.strides[1] * channels
@@ -179,7 +152,7 @@ def _code(site: Site, geometry: PairGeometry, block: int) -> PairConvolution | P
         step = geometry.dilation[1] * channels
         runs = [Run(row * row_words + column * step, channels) for row in range(height) for column in range(width)]
     return PairConvolution(
-        _by_channel(operator, weights),
+        rows_of_weights(site),
         tuple(runs),
         column_step,
         geometry.second_output(block),

@@ -51,8 +51,7 @@ def steps_of(
     ends = np.stack([least + bias, greatest + bias]) << left
     if ends.min() < INT32_MIN or ends.max() > INT32_MAX:
         return "an accumulator could leave int32"
-    if requantization.rounding == "wide":
-        return "requantization rounds wide"
+    bits = 53 if requantization.rounding == "wide" else 31
     spread = Requantization(tuple(multipliers.tolist()), tuple(shifts.tolist()), requantization.rounding)
     wanted = np.arange(clamp[0] + 1, clamp[1] + 1)[:, np.newaxis]
     below = np.broadcast_to(least - 1, (len(wanted), channels)).copy()
@@ -73,7 +72,7 @@ def steps_of(
             int(bias[channel]),
             clamp[0],
             above[:, channel],
-            float(multipliers[channel]) * 2.0 ** (int(shifts[channel]) - 31),
+            float(multipliers[channel]) * 2.0 ** (int(shifts[channel]) - bits),
         )
         for channel in range(channels)
     ]
