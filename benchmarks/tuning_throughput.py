@@ -3,8 +3,8 @@
     python benchmarks/tuning_throughput.py [--models DIR] [--board stm32f746-disco] [--trials 64] [--seconds 30]
                                            [--jobs 2] [--memory board] [--toolchain auto] [MODEL ...]
 
-Tunes each model from nothing, for so many seconds at most, and counts every schedule that came to an end, wrong, slow and
-failed ones too. Where other work runs on the machine wall time says little: the processor time of this process, of the
+Tunes each model from nothing, for so many seconds at most, and counts every schedule that came to an end, failed
+ones too. Where other work runs on the machine wall time says little: the processor time of this process, of the
 compilers it starts and of the virtual boards is printed beside it, and what it would allow on `--jobs` idle cores. The
 search's share per operator follows the order of the model's slowest operators, as `utvm tune --time-limit` has it.
 """
@@ -77,13 +77,16 @@ def measure(path: Path, board: Board, arguments: argparse.Namespace) -> Spent:
     conditions = Conditions(board.name, board.core.name, "throughput", "", compiler.version, utvm_version())
     before = rusage_seconds(resource.RUSAGE_SELF), rusage_seconds(resource.RUSAGE_CHILDREN)
     tasks = tasks_of(places_of(load_model(path), board))
-    with tempfile.TemporaryDirectory() as folder, RecordWriter(Path(folder) / "records.jsonl") as writer:
-        with Benches(board, opened, arguments.toolchain) as benches:
-            effort = Effort(arguments.trials, arguments.jobs, arguments.seconds)
-            result = tune(tasks, Measurer(board, benches), conditions, writer, effort=effort)
-            # Boards that have not ended are not among the children yet.
-            compilers = rusage_seconds(resource.RUSAGE_CHILDREN) - before[1]
-            on_boards = sum(process_seconds(transport.process.pid) for transport in boards)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        RecordWriter(Path(folder) / "records.jsonl") as writer,
+        Benches(board, opened, arguments.toolchain) as benches,
+    ):
+        effort = Effort(arguments.trials, arguments.jobs, arguments.seconds)
+        result = tune(tasks, Measurer(board, benches), conditions, writer, effort=effort)
+        # Boards that have not ended are not among the children yet.
+        compilers = rusage_seconds(resource.RUSAGE_CHILDREN) - before[1]
+        on_boards = sum(process_seconds(transport.process.pid) for transport in boards)
     return Spent(result, rusage_seconds(resource.RUSAGE_SELF) - before[0], compilers, on_boards)
 
 

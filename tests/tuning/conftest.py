@@ -10,6 +10,7 @@ import pytest
 
 from tests.schedules.conv2d_cases import Convolution
 from utvm.boards import Board, load_board
+from utvm.codegen.limits import Limits
 from utvm.model import Model
 from utvm.schedules import registry
 from utvm.schedules.template import Template
@@ -83,7 +84,7 @@ def tuned(board: Board, benches: Benches) -> Tune:
         patience: int = 3,
     ) -> TuningResult:
         known = load_records([file]) if file.exists() else Records()
-        tasks = tasks_of(places_of(model, board, max_ram_bytes))
+        tasks = tasks_of(places_of(model, board, Limits(max_ram_bytes)))
         with RecordWriter(file) as writer:
             return tune(tasks, Measurer(board, benches, timeout_s, patience), now, writer, known, Effort(trials, jobs))
 

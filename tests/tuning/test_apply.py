@@ -7,14 +7,19 @@ from dataclasses import replace
 
 import pytest
 
+from tests.kernels.host import merge_models
 from tests.schedules.conv2d_cases import Convolution
 from tests.tuning.conftest import conditions
 from utvm.boards import Board
+from utvm.codegen.limits import Limits
+from utvm.compiler import compile_model
+from utvm.errors import OutOfMemoryError
 from utvm.model import Model
 from utvm.schedules import Schedule, candidates
 from utvm.schedules.registry import template_named
 from utvm.tuning.apply import apply_records
 from utvm.tuning.records import Failure, Record
+from utvm.tuning.search import fits
 from utvm.tuning.tasks import places_of
 
 
@@ -100,3 +105,27 @@ def test_ways_of_counting_are_not_mixed(convolution: Model, board: Board) -> Non
     elsewhere = replace(third, conditions=conditions(arena="sram1"))
     assert apply_records([first, elsewhere], convolution, board).schedules == {"conv": first.schedule}
     assert apply_records([elsewhere], convolution, board).schedules == {"conv": third.schedule}
+
+
+def test_records_within_flash_are_the_fastest_that_fit_together(board: Board) -> None:
+    models = [Convolution((1, 12, 12, 48), 48, (3, 3), seed=seed).model() for seed in (0, 1)]
+    model = merge_models(models)
+    winograd, strip = Schedule.of("conv2d_winograd", {"tiles": 2}), "conv2d_strip"
+    places = places_of(model, board)
+    records = []
+    for place, gained in zip(places, (100, 5000), strict=True):
+        other = next(item for item in candidates(place.site) if item.template == strip and fits(place, item))
+        for schedule, cycles in ((winograd, 10_000), (other, 10_000 + gained)):
+            records.append(Record(place.key, "Conv2D", "conv", conditions(), schedule, cycles=cycles))
+
+    def applied(limit: int | None) -> list[str]:
+        found = apply_records(records, model, board, limits=Limits(max_flash_bytes=limit))
+        assert bool(found.remarks) == (limit is not None)
+        program = compile_model(model, board, found.schedules, Limits(max_flash_bytes=limit))
+        return [call.schedule.partition("(")[0] for call in program.calls]
+
+    assert applied(None) == ["conv2d_winograd"] * 2
+    assert applied(110_000) == [strip, "conv2d_winograd"]
+    assert applied(70_000) == [strip] * 2
+    with pytest.raises(OutOfMemoryError, match="smallest kernels"):
+        apply_records(records, model, board, limits=Limits(max_flash_bytes=20_000))

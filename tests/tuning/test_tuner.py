@@ -14,6 +14,7 @@ from tests.kernels.host import merge_models
 from tests.schedules.conv2d_cases import Convolution
 from tests.tuning.conftest import BOARD, Tune, conditions, records_of
 from utvm.boards import Board
+from utvm.codegen.limits import Limits
 from utvm.codegen.program import Program
 from utvm.compiler import compile_model
 from utvm.demo import load_digits
@@ -23,7 +24,7 @@ from utvm.session.hosted import HostedSession
 from utvm.tuning.apply import apply_records
 from utvm.tuning.measure import Measurer
 from utvm.tuning.records import RecordWriter
-from utvm.tuning.search import EnumeratedSearch, OptunaSearch, open_search
+from utvm.tuning.search import EnumeratedSearch, OptunaSearch, fits, open_search
 from utvm.tuning.tasks import places_of, tasks_of
 from utvm.tuning.tuner import Effort, tune
 
@@ -108,6 +109,16 @@ def test_the_time_limit_ends_the_search(convolution: Model, tmp_path: Path, boar
 def test_little_memory_leaves_the_portable_kernel(convolution: Model, tuned: Tune, tmp_path: Path) -> None:
     (task,) = tuned(convolution, tmp_path / "records.jsonl", trials=4, max_ram_bytes=0).tasks
     assert task.best == PORTABLE and task.tried == 1 and task.too_large > 4
+
+
+def test_little_flash_leaves_the_small_schedules(board: Board) -> None:
+    model = Convolution((1, 12, 12, 48), 48, (3, 3)).model()
+    (free,) = places_of(model, board)
+    (short,) = places_of(model, board, Limits(max_flash_bytes=40_000))
+    templates = [
+        {schedule.template for schedule in candidates(place.site) if fits(place, schedule)} for place in (free, short)
+    ]
+    assert templates[0] - templates[1] == {"conv2d_winograd"} and "conv2d_strip" in templates[1]
 
 
 def test_a_small_space_is_enumerated_and_a_large_one_searched(convolution: Model, board: Board) -> None:

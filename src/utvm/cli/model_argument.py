@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from utvm.cli.compilation import Compilation
 from utvm.cli.library_options import check_preferred
 from utvm.errors import UsageError
 
@@ -31,21 +31,23 @@ def load_or_compile(
     path: Path,
     board_name: str | None,
     stage: Stage,
-    kernels: str = "fast",
-    records: Sequence[Path] = (),
+    how: Compilation = Compilation(),  # noqa: B008 - frozen
     toolchain: ToolchainChoice = "auto",
 ) -> LoadedProgram:
-    """Compile a model file for the board with "fast" or "portable" kernels, or load a saved program as it is.
+    """Compile a model file for the board, or load a saved program as it is.
 
-    `records` are files of tuning records for fast kernels; those of another compiler than `toolchain` are stale.
-    Raises UsageError when there is no board, or another than the one a saved program is for, or records that nothing
-    is compiled with.
+    Records of another compiler than `toolchain` are stale. Raises UsageError when there is no board, or another than
+    the one a saved program is for, or options that nothing is compiled with.
     """
     from utvm.boards import load_board
 
-    if records and (path.is_dir() or kernels == "portable"):
+    if how.records and (path.is_dir() or how.kernels == "portable"):
         raise UsageError("--schedules is for compiling a model file with fast kernels; leave it out")
     if path.is_dir():
+        if how.max_ram_bytes is not None or how.max_flash_bytes is not None:
+            raise UsageError(
+                f"{path} is compiled already: give --max-ram and --max-flash when compiling the model file"
+            )
         from utvm.codegen.program_io import load_program
 
         stage(f"Loading {path.name}")
@@ -61,22 +63,20 @@ def load_or_compile(
     from utvm.compiler import compile_model, compile_portable, load_model
     from utvm.schedules import registry
 
-    if registry.preferred() and kernels == "portable":
+    if registry.preferred() and how.kernels == "portable":
         raise UsageError("--prefer is for fast kernels; leave out --kernels portable")
     model = load_model(path)
     stage(f"Compiling {path.name} for {board.name}")
-    if kernels == "portable":
-        return LoadedProgram(compile_portable(model, board), board, model)
-    schedules = recorded_schedules(records, model, board, toolchain) if records else {}
-    program = compile_model(model, board, schedules)
+    if how.kernels == "portable":
+        return LoadedProgram(compile_portable(model, board, how.limits), board, model)
+    schedules = recorded_schedules(how, model, board, toolchain) if how.records else {}
+    program = compile_model(model, board, schedules, how.limits)
     if registry.preferred():
         check_preferred(program, model, board)
     return LoadedProgram(program, board, model)
 
 
-def recorded_schedules(
-    records: Sequence[Path], model: Model, board: Board, toolchain: ToolchainChoice
-) -> dict[str, Schedule]:
+def recorded_schedules(how: Compilation, model: Model, board: Board, toolchain: ToolchainChoice) -> dict[str, Schedule]:
     """The best schedules that files of tuning records have for the model; what is not used is said."""
     from utvm.cli.output import note
     from utvm.errors import ToolchainError
@@ -88,8 +88,8 @@ def recorded_schedules(
         version = find_compiler(board, toolchain).version
     except ToolchainError:  # compiling to C needs none
         version = None
-    loaded = load_records(records)
-    applied = apply_records(loaded, model, board, version)
+    loaded = load_records(how.records)
+    applied = apply_records(loaded, model, board, version, how.limits)
     for remark in (*loaded.unreadable, *applied.remarks):
         note(f"utvm: schedules: {remark}")
     return applied.schedules

@@ -33,14 +33,6 @@ mode_option = click.option(
     "--mode", type=click.Choice(("standalone", "hosted")),
     help="A firmware image in flash (default on virtual boards and QEMU), or a session in RAM (default elsewhere).",
 )  # fmt: skip
-kernels_option = click.option(
-    "--kernels", type=click.Choice(("fast", "portable")), default="fast", show_default=True,
-    help="The fastest known for the core, or plain C loops, which need the least memory.",
-)  # fmt: skip
-schedules_option = click.option(
-    "--schedules", "schedules", type=click.Path(exists=True, dir_okay=False, path_type=Path), multiple=True,
-    metavar="FILE", help="Records of `utvm tune`: the fastest schedule that fits, per operator. Several are merged.",
-)  # fmt: skip
 toolchain_option = click.option(
     "--toolchain", type=click.Choice(TOOLCHAINS), default="auto", show_default=True,
     help="C compiler: gcc for the board, the zig that comes with pip, or gcc when found and else zig.",

@@ -13,6 +13,7 @@ from utvm.schedules import PORTABLE, Schedule, Site, added_bytes, candidates, de
 from utvm.schedules.registry import template_named
 from utvm.schedules.schedule import KnobValue
 from utvm.tuning.conditions import schedule_refusal
+from utvm.tuning.flash import kernel_bytes
 from utvm.tuning.tasks import Place
 
 if TYPE_CHECKING:
@@ -63,8 +64,12 @@ def open_search(place: Place, trials: int, seed: int = 0) -> Search:
 
 
 def fits(place: Place, schedule: Schedule) -> bool:
-    """Whether a legal schedule keeps within the place's scratch memory; the portable kernel always does."""
-    return schedule == PORTABLE or scratch_bytes(place, schedule) <= place.scratch_limit_bytes
+    """Whether a legal schedule keeps within the place's memory, RAM and flash; the portable kernel has to do."""
+    if schedule == PORTABLE:
+        return True
+    if scratch_bytes(place, schedule) > place.scratch_limit_bytes:
+        return False
+    return place.flash_limit_bytes is None or kernel_bytes(place.site, schedule) <= place.flash_limit_bytes
 
 
 def scratch_bytes(place: Place, schedule: Schedule) -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from utvm.boards import Board
-from utvm.codegen.budget import arena_regions
+from utvm.codegen.budget import arena_regions, kernel_flash_bytes
 from utvm.codegen.lifetimes import find_lifetimes
+from utvm.codegen.limits import NO_LIMITS, Limits
 from utvm.codegen.memory_plan import ArenaRegion, live_peak
 from utvm.codegen.scheduling import scratch_limits, sites_of
 from utvm.model import Model
@@ -14,6 +16,7 @@ from utvm.operators import check_model
 from utvm.rewrites import rewrite
 from utvm.schedules import Site, default_schedule
 from utvm.schedules.registry import template_named
+from utvm.tuning.flash import flash_limits
 from utvm.tuning.keys import OperatorKey, operator_key
 
 
@@ -21,6 +24,7 @@ from utvm.tuning.keys import OperatorKey, operator_key
 class Place:
     """An operator of the rewritten model, and the bytes of scratch that fit beside what is alive during its call.
 
+    `flash_limit_bytes` is what its kernel may take where the others are as small as can be; None: whatever it takes.
     `regions` is the RAM where the model's activations lie: schedules are measured there, as memories differ in speed.
     """
 
@@ -28,6 +32,7 @@ class Place:
     key: OperatorKey
     scratch_limit_bytes: int
     regions: tuple[ArenaRegion, ...]
+    flash_limit_bytes: int | None = None
 
     @property
     def arena(self) -> str:
@@ -53,8 +58,8 @@ class Task:
         return type(self.place.site.operator).__name__
 
 
-def places_of(model: Model, board: Board, max_ram_bytes: int | None = None) -> list[Place]:
-    """Every call of the rewritten model, with scratch limits as compilation has them, or for a smaller arena.
+def places_of(model: Model, board: Board, limits: Limits = NO_LIMITS) -> list[Place]:
+    """Every call of the rewritten model, with scratch limits as compilation has them, or for less memory.
 
     Raises ModelError.
     """
@@ -62,11 +67,17 @@ def places_of(model: Model, board: Board, max_ram_bytes: int | None = None) -> l
     rewritten = rewrite(model)
     lifetimes = find_lifetimes(rewritten)
     regions = arena_regions(rewritten, board)
-    limits = scratch_limits(len(lifetimes.calls), lifetimes.items, regions, most_bytes=max_ram_bytes)
+    scratch = scratch_limits(len(lifetimes.calls), lifetimes.items, regions, limits.max_ram_bytes)
     peak, _ = live_peak(lifetimes.items)
     holding = next(((region,) for region in regions if region.capacity_bytes >= peak), regions)
     sites = sites_of(rewritten, lifetimes, board.core)
-    return [Place(site, operator_key(site), limit, holding) for site, limit in zip(sites, limits, strict=True)]
+    flash: Sequence[int | None] = [None] * len(sites)
+    if limits.max_flash_bytes is not None:
+        flash = flash_limits(sites, scratch, kernel_flash_bytes(board, limits.max_flash_bytes))
+    return [
+        Place(site, operator_key(site), scratch_bytes, holding, flash_bytes)
+        for site, scratch_bytes, flash_bytes in zip(sites, scratch, flash, strict=True)
+    ]
 
 
 def tasks_of(places: list[Place]) -> list[Task]:

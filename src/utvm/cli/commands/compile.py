@@ -6,14 +6,12 @@ from pathlib import Path
 
 import click
 
-from utvm.cli.library_options import library_options
+from utvm.cli.compilation import Compilation, compilation_options
 from utvm.cli.options import (
     board_option,
     debug_option,
     json_option,
-    kernels_option,
     model_argument,
-    schedules_option,
     toolchain_option,
     verbose_option,
 )
@@ -27,9 +25,7 @@ from utvm.cli.services import Services, ToolchainChoice
 @click.option("--no-build", is_flag=True, help="Leave out the C compiler, and with it the size of the code.")
 @click.option("--no-run", is_flag=True, help="Leave out the run on the virtual board, and with it cycles and stack.")
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Also write the report as a web page.")
-@kernels_option
-@schedules_option
-@library_options
+@compilation_options
 @toolchain_option
 @verbose_option
 @json_option
@@ -43,8 +39,7 @@ def command(
     no_build: bool,
     no_run: bool,
     html: Path | None,
-    kernels: str,
-    schedules: tuple[Path, ...],
+    compilation: Compilation,
     toolchain: ToolchainChoice,
     verbose: bool,
     as_json: bool,
@@ -63,7 +58,7 @@ def command(
     from utvm.report.text.compile import compile_text
 
     with open_progress(verbose) as progress:
-        loaded = load_or_compile(model, board, progress.stage, kernels, schedules, toolchain)
+        loaded = load_or_compile(model, board, progress.stage, compilation, toolchain)
         program, target = loaded.program, loaded.board
         built, run = None, None
         if not no_build and not no_run and target.hosted.comms == "virtual":

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from utvm.cli.boundary import EXIT_DONE, EXIT_FAILED
-from utvm.cli.library_options import library_options
+from utvm.cli.compilation import Compilation, compilation_options
 from utvm.cli.options import (
     board_option,
     debug_option,
     json_option,
-    kernels_option,
     memory_option,
     mode_option,
     model_argument,
@@ -46,8 +45,7 @@ _EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 )  # fmt: skip
 @timing_option
 @memory_option
-@kernels_option
-@library_options
+@compilation_options
 @toolchain_option
 @verbose_option
 @json_option
@@ -66,7 +64,7 @@ def command(
     timeout_s: float,
     timing: str | None,
     memory: str,
-    kernels: str,
+    compilation: Compilation,
     toolchain: ToolchainChoice,
     verbose: bool,
     as_json: bool,
@@ -87,7 +85,7 @@ def command(
     from utvm.report.text.evaluate import evaluation_text
 
     with open_progress(verbose) as progress:
-        loaded = load_or_compile(model, board, progress.stage, kernels)
+        loaded = load_or_compile(model, board, progress.stage, compilation, toolchain)
         inputs, labels = _read_data(loaded.program, data, limit)
         classes = loaded.program.tensor(loaded.program.outputs[0])
         check_labels(labels, len(inputs), _count(classes.shape))

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from utvm.cli.library_options import library_options
+from utvm.cli.compilation import Compilation, compilation_options
 from utvm.cli.options import (
     board_option,
     debug_option,
     json_option,
-    kernels_option,
     model_argument,
     verbose_option,
 )
@@ -50,8 +49,7 @@ _EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "-i", "--input", "files", type=_EXISTING_FILE, multiple=True,
     help="Inputs that the project's example runs, as `utvm run` takes them. Default: random ones.",
 )  # fmt: skip
-@library_options
-@kernels_option
+@compilation_options
 @click.option("--force", is_flag=True, help="Overwrite files that were changed since the last export.")
 @verbose_option
 @json_option
@@ -65,7 +63,7 @@ def command(
     arena: str,
     sections: tuple[str, ...],
     files: tuple[Path, ...],
-    kernels: str,
+    compilation: Compilation,
     force: bool,
     verbose: bool,
     as_json: bool,
@@ -82,7 +80,7 @@ def command(
     from utvm.report.export import export_json, export_text
 
     with open_progress(verbose) as progress:
-        loaded = load_or_compile(model, board, progress.stage, kernels)
+        loaded = load_or_compile(model, board, progress.stage, compilation)
         chosen = library_options(loaded.program, prefix, ARENAS[ARENAS.index(arena)], sections)
         progress.stage(f"Writing {output}")
         library = make_library(loaded.program, chosen)

@@ -7,12 +7,11 @@ from pathlib import Path
 import click
 
 from utvm.cli.boundary import EXIT_DONE, EXIT_FAILED
-from utvm.cli.library_options import library_options
+from utvm.cli.compilation import Compilation, compilation_options
 from utvm.cli.options import (
     board_option,
     debug_option,
     json_option,
-    kernels_option,
     model_argument,
     toolchain_option,
     verbose_option,
@@ -35,8 +34,7 @@ _EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "--timeout", "timeout_s", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True,
     help="Longest time for the run, in seconds.",
 )  # fmt: skip
-@kernels_option
-@library_options
+@compilation_options
 @toolchain_option
 @verbose_option
 @json_option
@@ -47,7 +45,7 @@ def command(
     via: str | None,
     files: tuple[Path, ...],
     timeout_s: float,
-    kernels: str,
+    compilation: Compilation,
     toolchain: ToolchainChoice,
     verbose: bool,
     as_json: bool,
@@ -71,7 +69,7 @@ def command(
     from utvm.transports.opening import open_transport
 
     with open_progress(verbose) as progress, tempfile.TemporaryDirectory(prefix="utvm-flash-") as folder:
-        loaded = load_or_compile(model, board, progress.stage, kernels)
+        loaded = load_or_compile(model, board, progress.stage, compilation, toolchain)
         inputs = read_inputs(loaded.program, files, None, 0).runs[0]
         expected = None if loaded.model is None else run_reference(loaded.model, inputs)
         library = make_library(loaded.program, library_options(loaded.program))

@@ -7,16 +7,14 @@ from pathlib import Path
 import click
 
 from utvm.cli.boundary import EXIT_DONE
-from utvm.cli.library_options import library_options
+from utvm.cli.compilation import Compilation, compilation_options
 from utvm.cli.options import (
     board_option,
     debug_option,
     json_option,
-    kernels_option,
     memory_option,
     mode_option,
     model_argument,
-    schedules_option,
     timing_option,
     toolchain_option,
     verbose_option,
@@ -52,9 +50,7 @@ _EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @mode_option
 @timing_option
 @memory_option
-@kernels_option
-@schedules_option
-@library_options
+@compilation_options
 @toolchain_option
 @verbose_option
 @json_option
@@ -74,8 +70,7 @@ def command(
     mode: str | None,
     timing: str | None,
     memory: str,
-    kernels: str,
-    schedules: tuple[Path, ...],
+    compilation: Compilation,
     toolchain: ToolchainChoice,
     verbose: bool,
     as_json: bool,
@@ -97,7 +92,7 @@ def command(
     from utvm.report.text.profile import profile_text
 
     with open_progress(verbose) as progress:
-        loaded = load_or_compile(model, board, progress.stage, kernels, schedules, toolchain)
+        loaded = load_or_compile(model, board, progress.stage, compilation, toolchain)
         inputs = read_inputs(loaded.program, files, None, seed)
         if len(inputs.runs) != 1:
             raise UsageError(f"profile takes one input, not {len(inputs.runs)}")

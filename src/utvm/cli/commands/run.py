@@ -7,16 +7,14 @@ from pathlib import Path
 import click
 
 from utvm.cli.boundary import EXIT_DONE, EXIT_FAILED
-from utvm.cli.library_options import library_options
+from utvm.cli.compilation import Compilation, compilation_options
 from utvm.cli.options import (
     board_option,
     debug_option,
     json_option,
-    kernels_option,
     memory_option,
     mode_option,
     model_argument,
-    schedules_option,
     timing_option,
     toolchain_option,
     verbose_option,
@@ -56,9 +54,7 @@ _EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @timing_option
 @memory_option
-@kernels_option
-@schedules_option
-@library_options
+@compilation_options
 @toolchain_option
 @verbose_option
 @json_option
@@ -79,8 +75,7 @@ def command(
     timeout_s: float,
     timing: str | None,
     memory: str,
-    kernels: str,
-    schedules: tuple[Path, ...],
+    compilation: Compilation,
     toolchain: ToolchainChoice,
     verbose: bool,
     as_json: bool,
@@ -100,7 +95,7 @@ def command(
     from utvm.report.text.run import run_text
 
     with open_progress(verbose) as progress:
-        loaded = load_or_compile(model, board, progress.stage, kernels, schedules, toolchain)
+        loaded = load_or_compile(model, board, progress.stage, compilation, toolchain)
         if output is not None:
             check_output_path(output, loaded.program.outputs)
         inputs = read_inputs(loaded.program, files, random_runs, seed)

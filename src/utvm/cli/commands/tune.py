@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from utvm.cli.boundary import EXIT_DONE
+from utvm.cli.compilation import max_flash_option, max_ram_option
 from utvm.cli.library_options import library_options
 from utvm.cli.options import (
     board_option,
@@ -38,10 +39,8 @@ from utvm.cli.services import ToolchainChoice
 @click.option(
     "-j", "--jobs", type=click.IntRange(min=1), help="Boards side by side. Default: two where boards are virtual."
 )
-@click.option(
-    "--max-ram", "max_ram_bytes", type=click.IntRange(min=0), metavar="BYTES",
-    help="Largest arena that schedules may need. Default: as compilation limits it.",
-)  # fmt: skip
+@max_ram_option
+@max_flash_option
 @click.option(
     "--engine", type=click.Choice(("templates", "metaschedule")), default="templates", show_default=True,
     help="metaschedule: operators that only have the portable kernel are searched too, by TVM's MetaSchedule.",
@@ -70,6 +69,7 @@ def command(
     time_limit_s: float | None,
     jobs: int | None,
     max_ram_bytes: int | None,
+    max_flash_bytes: int | None,
     engine: str,
     seed: int,
     timeout_s: float,
@@ -90,6 +90,7 @@ def command(
     from utvm.boards import load_board
     from utvm.cli.output import emit_json, emit_text, note
     from utvm.cli.tuning_way import tuning_way
+    from utvm.codegen.limits import Limits
     from utvm.compiler import load_model
     from utvm.errors import UsageError
     from utvm.report.text.tune import task_line, tune_text
@@ -107,7 +108,7 @@ def command(
     target = load_board(board)
     way = tuning_way(target, via, mode, timing, memory, jobs, toolchain)
     compiler = find_compiler(target, toolchain)
-    places = places_of(load_model(model), target, max_ram_bytes)
+    places = places_of(load_model(model), target, Limits(max_ram_bytes, max_flash_bytes))
     arena = places[0].arena if places else ""
     conditions = Conditions(target.name, target.core.name, way.counting, arena, compiler.version, utvm_version())
     known = load_records([file]) if file.exists() else Records()
