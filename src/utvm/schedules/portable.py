@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from utvm.model.operator_types import Pool2D
+from utvm.model.operator_types import Mean, Pool2D
 from utvm.operators import rule_of
 from utvm.operators.kernel import AnyKernel
 from utvm.operators.overlap import Overlap
@@ -31,13 +31,15 @@ class Portable(Template):
         return ""
 
     def estimated_cycles(self, site: Site, schedule: Schedule) -> float:
-        """By the count of multiply-accumulates, output elements, and taps of pools."""
+        """By the count of multiply-accumulates, output elements, and what pools and means take in."""
         del schedule
         factor = _SMALL_CORES_FACTOR if site.core.name in _SMALL_CORES else 1.0
         macs = rule_of(site.operator).macs(site.operator, site.inputs, site.outputs)
         per_element = CYCLES_PER_ELEMENT
         if isinstance(site.operator, Pool2D):
             per_element += CYCLES_PER_POOLED_TAP * math.prod(site.operator.window)
+        if isinstance(site.operator, Mean):
+            per_element += CYCLES_PER_POOLED_TAP * site.inputs[0].element_count / site.outputs[0].element_count
         return factor * (CYCLES_PER_MAC * macs + per_element * sum(tensor.element_count for tensor in site.outputs))
 
     def overlap(self, site: Site, schedule: Schedule) -> Overlap | None:

@@ -13,10 +13,13 @@ from utvm.schedules.conv2d_winograd import Conv2DWinograd
 from utvm.schedules.depthwise import DepthwisePlanes
 from utvm.schedules.fully_connected import FullyConnectedDot
 from utvm.schedules.fully_connected_nonzero import FullyConnectedNonzero
+from utvm.schedules.lookup import LookupWords
+from utvm.schedules.mean import MeanChannels
 from utvm.schedules.metaschedule.template import MetaSchedule
 from utvm.schedules.mul import MulProduct
 from utvm.schedules.pool import PoolWords
 from utvm.schedules.portable import Portable
+from utvm.schedules.softmax import SoftmaxShared
 from utvm.schedules.template import Template
 from utvm.schedules.weight_code import WeightCode
 from utvm.schedules.weight_words import WeightWords
@@ -30,6 +33,9 @@ TEMPLATES: tuple[Template, ...] = (
     FullyConnectedNonzero(),
     AddLinear(),
     MulProduct(),
+    LookupWords(),
+    MeanChannels(),
+    SoftmaxShared(),
     PoolWords(),
     WeightCode(),
     WeightWords(),

@@ -69,6 +69,9 @@ static inline int32_t utvm_requantize_once(int32_t x, int32_t multiplier, int32_
 
 /* Leading zero bits; 32 for zero. */
 static inline int32_t utvm_leading_zeros(uint32_t x) {
+#ifdef __ARM_FEATURE_CLZ
+    return x != 0 ? (int32_t)__builtin_clz(x) : 32;
+#else
     int32_t count = 32;
     for (int32_t step = 16; step > 0; step >>= 1) {
         if (x >> step != 0) {
@@ -77,6 +80,7 @@ static inline int32_t utvm_leading_zeros(uint32_t x) {
         }
     }
     return x != 0 ? count - 1 : count;
+#endif
 }
 
 /*
