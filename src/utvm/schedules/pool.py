@@ -63,7 +63,7 @@ class PoolWords(Template):
         image, output = site.inputs[0], site.outputs[0]
         _, height, width, channels = image.shape
         unit = pool_unit(PoolWindow(operator.kind, channels, width * channels), site.core)
-        units, body = [unit], _body(site, operator, unit.name)
+        units, body = [unit], pool_body(site, operator, unit.name)
         if operator.clamp != _FULL_RANGE:
             clamp = clamp_bytes(site.core)
             units.append(clamp)
@@ -85,7 +85,8 @@ class PoolWords(Template):
         )
 
 
-def _body(site: Site, operator: Pool2D, unit: str) -> list[str]:
+def pool_body(site: Site, operator: Pool2D, unit: str) -> list[str]:
+    """Loops over the output's pixels that call `unit(window, output, rows, columns)`."""
     batch, height, width, channels = site.inputs[0].shape
     _, out_height, out_width, _ = site.outputs[0].shape
     lines = [f"for (int32_t n = 0; n < {batch}; ++n) {{"]

@@ -8,16 +8,21 @@ from contextlib import contextmanager
 from utvm.errors import ScheduleError
 from utvm.schedules.add import AddLinear
 from utvm.schedules.add_plain import AddPlain
+from utvm.schedules.conv2d_mve import Conv2DVectors
 from utvm.schedules.conv2d_strip import Conv2DStrip
 from utvm.schedules.conv2d_winograd import Conv2DWinograd
 from utvm.schedules.depthwise import DepthwisePlanes
+from utvm.schedules.depthwise_mve import DepthwiseVectors
+from utvm.schedules.elementwise_mve import AddVectors, MulVectors
 from utvm.schedules.fully_connected import FullyConnectedDot
+from utvm.schedules.fully_connected_mve import FullyConnectedVectors
 from utvm.schedules.fully_connected_nonzero import FullyConnectedNonzero
 from utvm.schedules.lookup import LookupWords
 from utvm.schedules.mean import MeanChannels
 from utvm.schedules.metaschedule.template import MetaSchedule
 from utvm.schedules.mul import MulProduct
 from utvm.schedules.pool import PoolWords
+from utvm.schedules.pool_mve import PoolVectors
 from utvm.schedules.portable import Portable
 from utvm.schedules.softmax import SoftmaxShared
 from utvm.schedules.template import Template
@@ -40,6 +45,12 @@ TEMPLATES: tuple[Template, ...] = (
     WeightCode(),
     WeightWords(),
     AddPlain(),
+    Conv2DVectors(),
+    DepthwiseVectors(),
+    FullyConnectedVectors(),
+    AddVectors(),
+    MulVectors(),
+    PoolVectors(),
 )
 
 # Only records bring these to an operator: they are neither defaults nor candidates.

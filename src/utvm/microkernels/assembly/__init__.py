@@ -1,8 +1,8 @@
-"""Writing assembly for the Cortex-M cores with DSP instructions: records of instructions, a scheduler, functions."""
+"""Writing assembly for Cortex-M cores with DSP or vector instructions: instructions, a scheduler, functions."""
 
 from utvm.microkernels.assembly.function import AssemblyFunction, raw
 from utvm.microkernels.assembly.instruction import FLAGS, Instruction, Kind, Use
-from utvm.microkernels.assembly.scheduler import TUNINGS, cycles, schedule, supports
+from utvm.microkernels.assembly.scheduler import TUNINGS, cycles, has_vectors, schedule, supports
 
 __all__ = [
     "FLAGS",
@@ -12,6 +12,7 @@ __all__ = [
     "Kind",
     "Use",
     "cycles",
+    "has_vectors",
     "raw",
     "schedule",
     "supports",

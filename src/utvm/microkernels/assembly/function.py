@@ -11,6 +11,8 @@ from utvm.microkernels.assembly.scheduler import cycles, schedule
 from utvm.operators.kernel import CodeUnit
 
 _SAVED = ("r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "lr")
+_SAVED_VECTORS = "{d8-d15}"
+_SAVED_VECTOR_BYTES = 64
 _INDENT = "    "
 
 # Three 32-bit instructions in a row that are not aligned to words cost the Cortex-M4 a cycle (virtual board:
@@ -26,22 +28,25 @@ _HAS_NARROW_FORM = frozenset(
 class AssemblyFunction:
     """Writes one leaf function in unified syntax for GNU as and LLVM.
 
-    It saves r4-r11 and lr. The first four arguments are in r0-r3, `stack_argument` loads the others. Blocks are
-    scheduled for the core as they are added, each on its own: values may flow from one to the next in registers.
+    It saves r4-r11 and lr, and q4-q7 if `vectors` says that it uses them. The first four arguments are in r0-r3,
+    `stack_argument` loads the others. Blocks are scheduled for the core as they are added, each on its own: values may
+    flow from one to the next in registers.
     """
 
-    def __init__(self, name: str, prototype: str, core: Core, stack_bytes: int = 0) -> None:
+    def __init__(self, name: str, prototype: str, core: Core, stack_bytes: int = 0, vectors: bool = False) -> None:
         self.name = name
         self._prototype = prototype
         self._core = core
         self._stack_bytes = stack_bytes
+        self._vectors = vectors
         self._lines: list[str] = []
         self.block_cycles: list[float] = []
         """Cycles of each block added, in order: of one round for a loop's."""
 
     def stack_argument(self, register: str, index: int) -> Instruction:
         """Load the argument of that index, 4 or more."""
-        return ldr(register, "sp", self._stack_bytes + 4 * (len(_SAVED) + index - 4), space="stack")
+        saved = self._stack_bytes + self._vectors * _SAVED_VECTOR_BYTES
+        return ldr(register, "sp", saved + 4 * (len(_SAVED) + index - 4), space="stack")
 
     def label(self, name: int, align_bytes: int = 8) -> None:
         """A local label to branch to as "1b" or "1f"; loops start aligned, for the fetch unit."""
@@ -60,8 +65,10 @@ class AssemblyFunction:
         """The function with prologue, epilogue and directives."""
         saved = f"{{{', '.join(_SAVED)}}}"
         restored = saved.replace("lr", "pc")
-        frame = [f"sub sp, sp, #{self._stack_bytes}"] if self._stack_bytes else []
+        frame = [f"vpush {_SAVED_VECTORS}"] if self._vectors else []
+        frame += [f"sub sp, sp, #{self._stack_bytes}"] if self._stack_bytes else []
         unframe = [f"add sp, sp, #{self._stack_bytes}"] if self._stack_bytes else []
+        unframe += [f"vpop {_SAVED_VECTORS}"] if self._vectors else []
         head = [
             f'.section .text.{self.name}, "ax", %progbits',
             ".syntax unified",

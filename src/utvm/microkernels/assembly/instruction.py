@@ -19,6 +19,13 @@ class Kind(Enum):
     STORE = "store"
     MULTIPLE = "several registers"
     BRANCH = "branch"
+    VECTOR_LOAD = "load of a vector"
+    VECTOR_STORE = "store of a vector"
+    VECTOR = "sums, logic, shifts of a vector"
+    VECTOR_ROUND = "rounding, saturating or narrowing shift of a vector"
+    VECTOR_MULTIPLY = "multiply of a vector"
+    VECTOR_REDUCE = "products of vectors, summed into a core register"
+    LANES = "core registers into lanes of a vector"
 
 
 class Use(Enum):
@@ -32,11 +39,25 @@ class Use(Enum):
 
 
 FLAGS = "flags"
+PREDICATE = "vpr"
+"""Which lanes a predicated vector instruction touches."""
+
 GE = "GE"
 """What SIMD comparisons leave for SEL."""
 
 LOADS = frozenset({Kind.LOAD, Kind.LOAD_SUBWORD})
 MEMORY = LOADS | {Kind.STORE}
+STORES = frozenset({Kind.STORE, Kind.VECTOR_STORE})
+VECTORS = frozenset(
+    {
+        Kind.VECTOR_LOAD,
+        Kind.VECTOR_STORE,
+        Kind.VECTOR,
+        Kind.VECTOR_ROUND,
+        Kind.VECTOR_MULTIPLY,
+        Kind.VECTOR_REDUCE,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +66,8 @@ class Instruction:
 
     `space` names the memory touched: two accesses are ordered if one is a store and their spaces are equal. `bank` is
     bit 2 of the address where it is known relative to other accesses (0 or 1), by which two loads can pair.
-    `shifts` says that an operand goes through the shifter (the barrel or the extracting one).
+    `shifts` says that an operand goes through the shifter (the barrel or the extracting one). `elements` is how many
+    places in memory a vector is scattered to or gathered from, if it is.
     """
 
     text: str
@@ -56,6 +78,7 @@ class Instruction:
     bank: int | None = None
     shifts: bool = False
     base_update: str = ""
+    elements: int = 0
 
     @property
     def is_load(self) -> bool:

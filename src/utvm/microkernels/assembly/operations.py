@@ -182,6 +182,17 @@ def branch(condition: str, label: str) -> Instruction:
     return Instruction(f"b{condition} {label}", Kind.BRANCH, ((FLAGS, _LATE),))
 
 
+def jump(label: str) -> Instruction:
+    """Branch to a local label whatever the flags are."""
+    return Instruction(f"b.w {label}", Kind.BRANCH)
+
+
+def lesser(rd: str, rm: str) -> Instruction:
+    """rd = the lesser of both, as unsigned numbers."""
+    text = f"cmp {rd}, {rm}\n    it hi\n    movhi {rd}, {rm}"
+    return Instruction(text, Kind.ALU, ((rd, _LATE), (rm, _LATE)), (rd, FLAGS))
+
+
 def constant(rd: str, value: int) -> list[Instruction]:
     """Put a 32-bit constant into a register."""
     bits = value & 0xFFFFFFFF

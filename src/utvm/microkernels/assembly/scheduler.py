@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from utvm.boards import Core
 from utvm.errors import CodegenError
 from utvm.microkernels.assembly.cortex_m7 import CortexM7
-from utvm.microkernels.assembly.instruction import Instruction, Kind
+from utvm.microkernels.assembly.cortex_m55 import CortexM55
+from utvm.microkernels.assembly.instruction import STORES, Instruction, Kind
 from utvm.microkernels.assembly.pipeline import Pipeline
 from utvm.microkernels.assembly.single_issue import CortexM4, CortexM33
 
@@ -26,8 +27,15 @@ def supports(core: Core) -> bool:
     return core.dsp and core.name in PIPELINES
 
 
+def has_vectors(core: Core) -> bool:
+    """Whether the core has the integer vector instructions of Armv8.1-M (MVE, Helium)."""
+    return core.mve
+
+
 def pipeline_of(core: Core) -> Pipeline:
     """A fresh pipeline of the core; CodegenError for a core without one."""
+    if has_vectors(core):
+        return CortexM55()
     if not supports(core):
         raise CodegenError(f"{core.name}: assembly can be scheduled for {', '.join(PIPELINES)} with DSP only")
     return PIPELINES[core.name]()
@@ -91,7 +99,7 @@ def _dependencies(body: Sequence[Instruction], pipeline: Pipeline) -> list[_Node
         if instruction.space:
             if instruction.space in stores:
                 _edge(nodes, stores[instruction.space], index, 0)
-            if instruction.kind is Kind.STORE:
+            if instruction.kind in STORES:
                 for load in loads.pop(instruction.space, ()):
                     _edge(nodes, load, index, 0)
                 stores[instruction.space] = index
