@@ -173,6 +173,12 @@ def product(shape: tuple[int, ...], real: float, zero_points: tuple[int, int, in
     return Model("product", tensors, (operator,), ("a", "b"), ("y",))
 
 
+def broadcast(first: tuple[int, ...], second: tuple[int, ...]) -> Model:
+    """A product of two shapes."""
+    model = product(tuple(map(max, first, second)), 0.006, (-5, 90, 3), (-128, 127))
+    return replace(model, tensors={**model.tensors, "a": Tensor("a", first, "int8"), "b": Tensor("b", second, "int8")})
+
+
 PRODUCTS = {
     "one element": product((1,), 0.004, (0, 0, 0), (-128, 127)),
     "seven": product((7,), 0.02, (-128, 127, -128), (-128, 127)),
@@ -180,6 +186,9 @@ PRODUCTS = {
     "eleven, to one side": product((11,), 0.01, (3, -4, 5), (5, 77)),
     "many": product((1, 9, 7, 13), 0.006, (-5, 9, -100), (-128, 127)),
     "scaled up": product((1, 5, 21), 3.7, (-5, 9, 1), (-90, 127)),
+    "one row and many": broadcast((1, 5, 13), (1, 1, 13)),
+    "one element and many": broadcast((1, 1, 1), (3, 5, 13)),
+    "a column": broadcast((3, 5, 13), (3, 5, 1)),
     "not shifted": product((1, 5, 21), 0.7, (-5, 9, 1), (-128, 127)),
 }
 
@@ -241,7 +250,8 @@ def test_refusals_say_why() -> None:
     wide = replace(conv.operators[0], requantization=Requantization((1 << 30,), (0,), "single"))  # type: ignore[call-arg]
     huge = test_depthwise.Depthwise((1, 20, 20, 4), window=(9, 9), padding=UNPADDED).model()
     many = test_pool.Pool((1, 17, 16, 4), (17, 16)).model("average")
-    spread = replace(PRODUCTS["seven"], tensors={**PRODUCTS["seven"].tensors, "b": Tensor("b", (1,), "int8")})
+    seven = PRODUCTS["seven"]
+    once = replace(seven.operators[0], requantization=Requantization((1 << 30,), (-3,), "single"))  # type: ignore[call-arg]
     refused: list[tuple[Template, Model, str, str]] = [
         (Conv2DVectors(), conv, "stm32f746-disco", "no MVE"),
         (Conv2DVectors(), dense, M55, "not a Conv2D"),
@@ -250,7 +260,8 @@ def test_refusals_say_why() -> None:
         (DepthwiseVectors(), huge, M55, "no window fits"),
         (FullyConnectedVectors(), dense, "stm32f746-disco", "no MVE"),
         (PoolVectors(), many, M55, "average of 272 pixels"),
-        (MulVectors(), spread, M55, "broadcast"),
+        (MulVectors(), replace(seven, operators=(once,)), M55, "rounds single"),
+        (AddVectors(), test_add.CORNERS["all pairs of bytes"].model(), "nucleo-g0b1re", "no MVE"),
     ]
     for template, model, board, reason in refused:
         assert reason in template.refusal(site_of(model, board)), reason

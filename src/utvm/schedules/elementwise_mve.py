@@ -1,22 +1,24 @@
-"""Sums, differences and products of two tensors of one shape, for cores with MVE (Helium)."""
+"""Sums, differences and products of two tensors, for cores with MVE (Helium)."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from utvm.microkernels.assembly import has_vectors
 from utvm.microkernels.mve.elementwise import linear_vectors, product_vectors
 from utvm.microkernels.mve.requantize import scale_vectors, scaling_of
 from utvm.microkernels.mve.rows import limit_bytes
 from utvm.model.operator_types import Add, Mul
-from utvm.operators.kernel import CKernel, CodeUnit, KernelArgument
+from utvm.operators.kernel import CKernel, CodeUnit
 from utvm.schedules.add import linear_form_of
+from utvm.schedules.elementwise import elementwise_kernel, rows_of
 from utvm.schedules.schedule import Schedule
 from utvm.schedules.template import Site, Template
 
 _FULL_RANGE = (-128, 127)
-# Estimated cycles per element, and per call.
+# Estimated cycles per element.
 _SUM_CYCLES = 2.2
 _PRODUCT_CYCLES = 3.5
-_CALL_CYCLES = 60
 
 
 class AddVectors(Template):
@@ -29,31 +31,31 @@ class AddVectors(Template):
         operator = site.operator
         if not isinstance(operator, Add):
             return f"{type(operator).__name__} is not a sum"
-        reason = _refusal(site)
-        if reason:
-            return reason
+        if not has_vectors(site.core):
+            return f"{site.core.name} has no MVE"
         return "" if linear_form_of(operator) else "no linear form gives the same byte for every pair of bytes"
 
     def estimated_cycles(self, site: Site, schedule: Schedule) -> float:
-        """By the number of elements."""
+        """By the number of elements and rows."""
         del schedule
-        return _SUM_CYCLES * site.outputs[0].element_count + _CALL_CYCLES
+        return rows_of(site).cycles(_SUM_CYCLES, _FULL_RANGE)
 
     def kernel(self, site: Site, schedule: Schedule) -> CKernel:
-        """One pass over the elements, and one more to limit them where the range is narrower than int8."""
+        """Row by row, and one more pass to limit elements where the range is narrower than int8."""
         del schedule
-        operator = site.operator
+        operator, rows = site.operator, rows_of(site)
         assert isinstance(operator, Add)
         form = linear_form_of(operator)
         assert form is not None
+        factors = (form.q, form.p) if rows.swapped else (form.p, form.q)
         stem = "subtract_mve" if operator.subtract else "add_mve"
         meaning = f"(p * a + q * b + constant) >> {form.shift}, saturated: equal for every pair of bytes"
-        values = (form.p, form.q, form.constant)
-        return _kernel(site, stem, linear_vectors(form.shift, site.core), values, operator.clamp, meaning)
+        unit = linear_vectors(form.shift, rows.repeated, site.core)
+        return _limited(site, stem, unit, (*factors, form.constant), operator.clamp, meaning)
 
 
 class MulVectors(Template):
-    """Products of two tensors of one shape, requantized with two roundings."""
+    """Products requantized with two roundings."""
 
     name = "mul_mve"
 
@@ -62,55 +64,37 @@ class MulVectors(Template):
         operator = site.operator
         if not isinstance(operator, Mul):
             return f"{type(operator).__name__} is not a product"
-        if operator.requantization.rounding != "double":
-            return f"requantization rounds {operator.requantization.rounding}"
-        return _refusal(site)
+        if not has_vectors(site.core):
+            return f"{site.core.name} has no MVE"
+        rounding = operator.requantization.rounding
+        return "" if rounding == "double" else f"requantization rounds {rounding}"
 
     def estimated_cycles(self, site: Site, schedule: Schedule) -> float:
-        """By the number of elements."""
+        """By the number of elements and rows."""
         del schedule
-        return _PRODUCT_CYCLES * site.outputs[0].element_count + _CALL_CYCLES
+        return rows_of(site).cycles(_PRODUCT_CYCLES, _FULL_RANGE)
 
     def kernel(self, site: Site, schedule: Schedule) -> CKernel:
-        """One pass over the elements, and one more to limit them where the range is narrower than int8."""
+        """Row by row, and one more pass to limit elements where the range is narrower than int8."""
         del schedule
-        operator = site.operator
+        operator, rows = site.operator, rows_of(site)
         assert isinstance(operator, Mul)
         scaling = scaling_of(operator.requantization, operator.output_zero_point, operator.clamp)
-        unit = product_vectors(scaling, operator.input_zero_points, operator.output_zero_point, site.core)
+        first, second = operator.input_zero_points
+        zero_points = (second, first) if rows.swapped else (first, second)
+        unit = product_vectors(scaling, zero_points, operator.output_zero_point, rows.repeated, site.core)
         scales = [int(row[0]) for row in scale_vectors(operator.requantization, scaling, 1)]
         values = (scales[0], scales[1], scales[2] if scaling.left else 0)
-        return _kernel(site, "multiply_mve", unit, values, operator.clamp, "products of four elements at a time")
+        return _limited(site, "multiply_mve", unit, values, operator.clamp, "products of four elements at a time")
 
 
-def _refusal(site: Site) -> str:
-    if not has_vectors(site.core):
-        return f"{site.core.name} has no MVE"
-    first, second = site.inputs
-    return f"shapes {first.shape} and {second.shape} broadcast" if first.shape != second.shape else ""
-
-
-def _kernel(
+def _limited(
     site: Site, stem: str, unit: CodeUnit, values: tuple[int, int, int], clamp: tuple[int, int], meaning: str
 ) -> CKernel:
-    first, second = site.inputs
-    output = site.outputs[0]
-    units = [unit]
-    body = [f"{unit.name}(a, b, output, {output.element_count}, {', '.join(str(value) for value in values)});"]
-    if clamp != _FULL_RANGE:
-        limit = limit_bytes(site.core)
-        units.append(limit)
-        body.append(f"{limit.name}(output, {output.element_count}, {clamp[0]}, {clamp[1]});")
-    return CKernel(
-        stem=stem,
-        body="\n".join(body),
-        types=("const int8_t", "const int8_t", "int8_t"),
-        arguments=(
-            KernelArgument("a", "tensor", first.name),
-            KernelArgument("b", "tensor", second.name),
-            KernelArgument("output", "tensor", output.name, written=True),
-        ),
-        comments=(f"{output.element_count} elements", meaning),
-        units=tuple(units),
-        aliased=frozenset({"a", "b", "output"}),
-    )
+    count = site.outputs[0].element_count
+    kernel = elementwise_kernel(site, stem, unit, values, _FULL_RANGE, (f"{count} elements", meaning))
+    if clamp == _FULL_RANGE:
+        return kernel
+    limit = limit_bytes(site.core)
+    body = f"{kernel.body}\n{limit.name}(output, {count}, {clamp[0]}, {clamp[1]});"
+    return replace(kernel, body=body, units=(*kernel.units, limit))
