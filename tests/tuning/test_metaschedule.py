@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import click.testing
@@ -16,7 +17,7 @@ import pytest
 from tests.litert import ModelBuilder
 from tests.schedules import portable_cases as cases
 from tests.schedules.conv2d_cases import Convolution
-from tests.tuning.conftest import BOARD, conditions, records_of
+from tests.tuning.conftest import BOARD, conditions, records_of, use_templates
 from utvm.boards import Board
 from utvm.cli.app import cli
 from utvm.model import Model
@@ -24,6 +25,7 @@ from utvm.model.operator_types import Mean
 from utvm.operators.kernel import Kernel
 from utvm.schedules import PORTABLE, Schedule, Site
 from utvm.schedules.metaschedule.template import MetaSchedule
+from utvm.schedules.portable import Portable
 from utvm.session.benches import Benches
 from utvm.tuning.apply import apply_records
 from utvm.tuning.measure import Measurer
@@ -46,7 +48,7 @@ class Bench:
     def tune(self, model: Model, file: Path, trials: int) -> TuningResult:
         known = load_records([file]) if file.exists() else Records()
         tasks = tasks_of(places_of(model, self.board))
-        searches = metaschedule_searches(self.process)
+        searches = partial(MetaScheduleSearch, self.process)  # whatever templates there are
         measurer = Measurer(self.board, self.benches)
         with RecordWriter(file) as writer:
             return tune(tasks, measurer, conditions(), writer, known, Effort(trials), None, searches)
@@ -68,9 +70,9 @@ def mean_file(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Records of a mean."""
     file = tmp_path_factory.mktemp("metaschedule") / "mean.jsonl"
     task = only(bench.tune(cases.mean(), file, 8))
-    assert (task.tried, task.failures, task.remark, task.default) == (8, {}, "", PORTABLE)
-    assert task.default_cycles is not None and task.best_cycles is not None
-    assert task.best_cycles < task.default_cycles
+    assert (task.tried, task.failures, task.remark) == (8, {}, "")
+    portable = next(record for record in records_of(file) if record.schedule == PORTABLE)
+    assert task.best_cycles is not None and portable.cycles is not None and task.best_cycles < portable.cycles
     return file
 
 
@@ -147,9 +149,13 @@ def test_what_cannot_be_scheduled_keeps_its_portable_kernel(bench: Bench, tmp_pa
     assert task.remark == "not for MetaSchedule: the statement IfThenElse has no form with blocks"
 
 
-def test_operators_with_templates_are_searched_as_ever(bench: Bench, board: Board) -> None:
+def test_operators_with_templates_are_searched_as_ever(
+    bench: Bench, board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (place,) = places_of(Convolution((1, 6, 6, 4), 4, (3, 3)).model(), board)
     assert not isinstance(metaschedule_searches(bench.process)(place, 4, 0), MetaScheduleSearch)
+    use_templates(monkeypatch, [Portable()])
+    assert isinstance(metaschedule_searches(bench.process)(place, 4, 0), MetaScheduleSearch)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +219,10 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("way", [("-b", BOARD), ("-b", "host", "--via", "arena")], ids=["virtual", "arena"])
-def test_tuned_and_replayed_in_a_fresh_process(way: Sequence[str], model_file: Path, tmp_path: Path) -> None:
+def test_tuned_and_replayed_in_a_fresh_process(
+    way: Sequence[str], model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_templates(monkeypatch, [Portable()])
     file = tmp_path / "records.jsonl"
     command = ["tune", model_file, "-s", file, "-n", 4, "--engine", "metaschedule", "--json", *way]
     done = utvm(*command)

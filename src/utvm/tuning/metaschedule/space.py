@@ -37,6 +37,8 @@ _TILINGS = (
     Tiling(last=4, before=4, reduced=4),
     Tiling(last=8, before=1, reduced=8, fused=False),
     Tiling(last=4, before=8, reduced=4, turned=True),
+    Tiling(last=8, before=8, reduced=2),
+    Tiling(last=2, before=16, reduced=2, turned=True),
 )
 
 
