@@ -68,6 +68,8 @@ def tuning_way(
         raise UsageError(f"{way} is one board: --jobs {jobs} is for virtual boards and QEMU")
     memory = memory or ("board" if way == "virtual" else "zero-wait")
     counting = f"{way}, timing {timing or board.core.name}, memory {memory}"
+    if way != "virtual":
+        counting = f"{way}, as the board counts"
     if mode is not None:
         counting += f", {mode}"
     mode = mode or ("standalone" if way in STANDALONE_WAYS else "hosted")

@@ -9,9 +9,12 @@ from utvm.schedules import Schedule
 from utvm.tuning.conditions import Conditions
 from utvm.tuning.progress import TaskResult
 from utvm.tuning.tuner import TuningResult
+from utvm.tuning.verify import Verification
 
 
-def tune_json(result: TuningResult, conditions: Conditions, file: str) -> dict[str, Any]:
+def tune_json(
+    result: TuningResult, conditions: Conditions, file: str, verification: Verification | None = None
+) -> dict[str, Any]:
     """The object that `utvm tune --json` prints."""
     return {
         "board": conditions.board,
@@ -25,7 +28,19 @@ def tune_json(result: TuningResult, conditions: Conditions, file: str) -> dict[s
         "out_of_time": result.out_of_time,
         "stale": result.stale,
         "operators": [_operator(task) for task in result.tasks],
+        "verified": None if verification is None else _verified(result, verification),
     }
+
+
+def _verified(searched: TuningResult, verification: Verification) -> dict[str, Any]:
+    operators = []
+    for before, after in zip(searched.tasks, verification.result.tasks, strict=True):
+        schedules = [
+            {"schedule": _schedule(schedule), "searched_cycles": before.measured[schedule], "cycles": cycles}
+            for schedule, cycles in after.measured.items()
+        ]
+        operators.append({**_operator(after), "schedules": schedules})
+    return {"counting": verification.counting, "operators": operators}
 
 
 def _operator(task: TaskResult) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from utvm.schedules import Schedule, default_schedule
@@ -19,7 +19,8 @@ class TaskResult:
     """One operator's state: cycles of a call by default and at best, and how many schedules had which end.
 
     `default_cycles` and `best_cycles` are None until measured. `reused` of the `tried` were answered by records.
-    `remark` says why the search ended early, if it did.
+    `remark` says why the search ended early, if it did; `last_failure` is what the last failure's message said.
+    `measured` are the cycles of all schedules that gave the right answer.
     """
 
     layer: str
@@ -34,6 +35,12 @@ class TaskResult:
     too_large: int
     failures: dict[str, int]
     remark: str = ""
+    last_failure: str = ""
+    measured: Mapping[Schedule, int] = field(default_factory=dict)
+
+    def fastest(self, count: int) -> list[Schedule]:
+        """The schedules of the fewest cycles."""
+        return sorted(self.measured, key=lambda schedule: self.measured[schedule])[:count]
 
 
 Listener = Callable[[TaskResult], None]
@@ -52,6 +59,8 @@ class TaskState:
     tried: int = 0
     reused: int = 0
     failures: Counter[str] = field(default_factory=Counter)
+    last_failure: str = ""
+    measured: dict[Schedule, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         place = self.task.place
@@ -75,7 +84,9 @@ class TaskState:
         self.tried += 1
         if isinstance(outcome, Failure):
             self.failures[outcome.kind] += 1
+            self.last_failure = f"{outcome.kind}: {outcome.message}"
             return
+        self.measured[schedule] = outcome
         if schedule == self.default:
             self.default_cycles = outcome
         if self.best is None or outcome < self.best[0]:
@@ -97,4 +108,6 @@ class TaskState:
             too_large=self.search.too_large,
             failures=dict(self.failures),
             remark=self.search.remark,
+            last_failure=self.last_failure,
+            measured=dict(self.measured),
         )

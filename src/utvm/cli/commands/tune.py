@@ -45,6 +45,14 @@ from utvm.cli.services import ToolchainChoice
     "--engine", type=click.Choice(("templates", "metaschedule")), default="templates", show_default=True,
     help="metaschedule: operators that only have the portable kernel are searched too, by TVM's MetaSchedule.",
 )  # fmt: skip
+@click.option(
+    "--verify-on", metavar="WAY",
+    help="Measure the best again there afterwards, as --via has it; their records then count before the search's.",
+)  # fmt: skip
+@click.option(
+    "--verify-best", type=click.IntRange(min=1), default=3, show_default=True,
+    help="How many schedules per operator --verify-on measures, and the default.",
+)  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the search and the inputs.")
 @click.option(
     "--timeout", "timeout_s", type=click.FloatRange(min=0, min_open=True), default=30.0, show_default=True,
@@ -71,6 +79,8 @@ def command(
     max_ram_bytes: int | None,
     max_flash_bytes: int | None,
     engine: str,
+    verify_on: str | None,
+    verify_best: int,
     seed: int,
     timeout_s: float,
     via: str | None,
@@ -86,14 +96,16 @@ def command(
     ended. `compile`, `run` and `profile` take the records with --schedules.
     """
     from contextlib import ExitStack
+    from dataclasses import replace
 
     from utvm.boards import load_board
     from utvm.cli.output import emit_json, emit_text, note
+    from utvm.cli.tuning_progress import open_tuning_progress
     from utvm.cli.tuning_way import tuning_way
     from utvm.codegen.limits import Limits
     from utvm.compiler import load_model
     from utvm.errors import UsageError
-    from utvm.report.text.tune import task_line, tune_text
+    from utvm.report.text.tune import tune_text, verification_text
     from utvm.report.tune import tune_json
     from utvm.toolchain import find_compiler
     from utvm.tuning.conditions import Conditions, utvm_version
@@ -102,11 +114,13 @@ def command(
     from utvm.tuning.search import SearchOpener, open_search
     from utvm.tuning.tasks import places_of, tasks_of
     from utvm.tuning.tuner import Effort, tune
+    from utvm.tuning.verify import verify
 
     if board is None:
         raise UsageError("--board is needed to tune a model; `utvm boards` lists the boards")
     target = load_board(board)
     way = tuning_way(target, via, mode, timing, memory, jobs, toolchain)
+    there = None if verify_on is None else tuning_way(target, verify_on, None, None, None, None, toolchain)
     compiler = find_compiler(target, toolchain)
     places = places_of(load_model(model), target, Limits(max_ram_bytes, max_flash_bytes))
     arena = places[0].arena if places else ""
@@ -115,6 +129,7 @@ def command(
     for remark in known.unreadable:
         note(f"utvm: {remark}")
     with ExitStack() as stack:
+        progress = stack.enter_context(open_tuning_progress())
         writer, opener = stack.enter_context(RecordWriter(file)), stack.enter_context(way.opened())
         searches: SearchOpener = open_search
         if engine == "metaschedule":
@@ -122,18 +137,34 @@ def command(
             from utvm.tuning.metaschedule.search import metaschedule_searches
 
             searches = metaschedule_searches(stack.enter_context(MetaScheduleProcess()))
+        tasks = tasks_of(places)
         result = tune(
-            tasks_of(places),
+            tasks,
             Measurer(target, opener, timeout_s),
             conditions,
             writer,
             known,
             Effort(trials, way.jobs, time_limit_s, seed),
-            lambda task: note(f"utvm: {task_line(task)}"),
+            progress.show,
             searches,
         )
+        verification = None
+        if there is not None:
+            progress.verify(there.counting)
+            verification = verify(
+                tasks,
+                result.tasks,
+                verify_best,
+                Measurer(target, stack.enter_context(there.opened()), timeout_s),
+                replace(conditions, counting=there.counting),
+                writer,
+                Effort(jobs=there.jobs, seed=seed),
+                progress.show,
+            )
     if as_json:
-        emit_json(tune_json(result, conditions, str(file)))
+        emit_json(tune_json(result, conditions, str(file), verification))
     else:
         emit_text(*tune_text(result, str(file)))
+        if verification is not None:
+            emit_text(*verification_text(result, verification))
     return EXIT_DONE
