@@ -9,11 +9,13 @@ from typing import Protocol
 import numpy as np
 import pytest
 
-from tests.schedules import test_add, test_depthwise, test_fully_connected, test_overlap, test_pool
+from tests.schedules import test_add, test_depthwise, test_fully_connected, test_lookup, test_overlap, test_pool
 from tests.schedules.conv2d_cases import CORNERS, UNPADDED, Convolution, extreme_bytes, random_convolution
 from tests.schedules.scheduled import Scheduled, assert_equal_on, program_of, site_of
 from tests.schedules.test_depthwise import Depthwise
 from tests.schedules.test_fully_connected import Layer
+from utvm.boards import load_board
+from utvm.errors import DeviceFault
 from utvm.model import Array, Model
 from utvm.model.fixed_point import quantize_multiplier
 from utvm.model.operator_types import Mul, Padding, Requantization
@@ -23,9 +25,10 @@ from utvm.schedules.conv2d_mve import Conv2DVectors
 from utvm.schedules.depthwise_mve import DepthwiseVectors
 from utvm.schedules.elementwise_mve import AddVectors, MulVectors
 from utvm.schedules.fully_connected_mve import FullyConnectedVectors
+from utvm.schedules.lookup_mve import LookupVectors
 from utvm.schedules.pool_mve import PoolVectors
 from utvm.schedules.template import Template
-from utvm.session.standalone import Prefer
+from utvm.session.standalone import Prefer, StandaloneSession
 
 TOOLCHAINS = [
     pytest.param("gcc", marks=[pytest.mark.arm_gcc, pytest.mark.qemu]),
@@ -33,6 +36,7 @@ TOOLCHAINS = [
 ]
 M55 = "qemu-mps3-an547"
 MANY = 4
+SIMPLE = ("conv2d_mve", {"gather": False, "rows": 30})
 SAME = Padding(1, 1, 1, 1)
 
 CONVOLUTIONS = {
@@ -215,6 +219,7 @@ def test_elementwise_and_pools(prefer: Prefer) -> None:
         pool = test_pool.CORNERS["as many pixels as sums hold"]
         flat = np.full(pool.image, value, dtype=np.int8)
         cases.append(Scheduled(pool.model("average"), {"x": flat}, Schedule(PoolVectors.name), f"all {value}"))
+    cases += [replace(case, schedule=Schedule(LookupVectors.name)) for case in test_lookup.cases()]
     assert_equal_on(M55, cases, prefer)
 
 
@@ -232,6 +237,7 @@ def _defaults() -> Sequence[tuple[str, Model]]:
         ("fully_connected_mve", LAYERS["a long loop"].model()),
         ("add_mve", next(iter(test_add.CORNERS.values())).model()),
         ("mul_mve", PRODUCTS["many"]),
+        ("lookup_mve", test_lookup.table_function(64, "int8", "int8")),
         ("pool_mve", test_pool.CORNERS["the whole image"].model("average")),
     ]
 
@@ -239,6 +245,21 @@ def _defaults() -> Sequence[tuple[str, Model]]:
 @pytest.mark.parametrize(("template", "model"), _defaults(), ids=[name for name, _ in _defaults()])
 def test_are_the_defaults_of_a_core_with_vectors(template: str, model: Model) -> None:
     assert default_schedule(site_of(model, M55), 1 << 20).template == template
+
+
+def test_a_fault_after_vector_code_is_explained() -> None:
+    """The core has pushed its vector registers, too."""
+    model = CONVOLUTIONS["one output"].model()
+    case = Scheduled(model, {"x": CONVOLUTIONS["one output"].input()}, Schedule.of(*SIMPLE), "fault")
+    program = program_of([case], M55)
+    kernel = program.kernels[0]
+    wild = kernel.definition.replace("return 0;", "*(volatile int32_t *)0xF0000000 = 1;\n    return 0;")
+    assert wild != kernel.definition
+    broken = replace(program, kernels=(replace(kernel, definition=wild),))
+    with StandaloneSession(broken, load_board(M55)) as session:
+        with pytest.raises(DeviceFault, match=kernel.name) as caught:
+            session.run({"m0/x": case.inputs["x"]})
+        assert "0xf0000000" in str(caught.value)
 
 
 def test_refusals_say_why() -> None:

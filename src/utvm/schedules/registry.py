@@ -18,6 +18,7 @@ from utvm.schedules.fully_connected import FullyConnectedDot
 from utvm.schedules.fully_connected_mve import FullyConnectedVectors
 from utvm.schedules.fully_connected_nonzero import FullyConnectedNonzero
 from utvm.schedules.lookup import LookupWords
+from utvm.schedules.lookup_mve import LookupVectors
 from utvm.schedules.mean import MeanChannels
 from utvm.schedules.metaschedule.template import MetaSchedule
 from utvm.schedules.mul import MulProduct
@@ -51,6 +52,7 @@ TEMPLATES: tuple[Template, ...] = (
     AddVectors(),
     MulVectors(),
     PoolVectors(),
+    LookupVectors(),
 )
 
 # Only records bring these to an operator: they are neither defaults nor candidates.

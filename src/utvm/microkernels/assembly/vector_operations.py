@@ -62,6 +62,13 @@ def vector_scatter(mnemonic: str, qd: str, base: str, offsets: str, space: str =
     return Instruction(f"{mnemonic} {qd}, [{base}, {offsets}]", Kind.VECTOR_STORE, reads, (), space, elements=elements)
 
 
+def vector_gather(mnemonic: str, qd: str, base: str, offsets: str, space: str = "memory") -> Instruction:
+    """Each lane from its own place: base plus that lane of `offsets`, in bytes, without sign."""
+    elements = 128 // int(mnemonic.partition(".")[2][1:])
+    text = f"{mnemonic} {qd}, [{base}, {offsets}]"
+    return Instruction(text, Kind.VECTOR_LOAD, ((base, _EARLY), (offsets, _EARLY)), (qd,), space, elements=elements)
+
+
 def vector(mnemonic: str, qd: str, qn: str, operand: str | int) -> Instruction:
     """Lanewise sums, logic, comparisons, shifts: `vadd.i32`, `vqadd.s32`, `vmax.s8`, `vand`, `vshr.s32` by a constant.
 

@@ -1,4 +1,4 @@
-"""Moving bytes: padded rows, windows gathered side by side, limits of outputs."""
+"""Moving bytes: padded rows, windows gathered side by side, limits of outputs, tables."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from utvm.microkernels.assembly.vector_operations import (
     predicated,
     splat,
     vector,
+    vector_gather,
     vector_load_post,
     vector_store_post,
     while_elements,
@@ -66,6 +67,17 @@ def limit_bytes(core: Core) -> CodeUnit:
     limited = [vector("vmax.s8", "q0", "q0", "q1"), vector("vmin.s8", "q0", "q0", "q2")]
     load, store = vector_load_post("vldrb.u8", "q0", "r0", BYTES), vector_store_post("vstrb.8", "q0", "r4", BYTES)
     _loop(function, 1, "r1", [load, *limited, store])
+    return function.unit()
+
+
+@lru_cache(maxsize=8)
+def table_bytes(core: Core) -> CodeUnit:
+    """`void f(const void *input, void *output, int32_t count, const void *table)`: every byte's entry of 256."""
+    name = "utvm_table_s8_mve"
+    prototype = f"void {name}(const void *input, void *output, int32_t count, const void *table)"
+    function = AssemblyFunction(name, prototype, core)
+    load, entries = vector_load_post("vldrb.u8", "q0", "r0", BYTES), vector_gather("vldrb.u8", "q1", "r3", "q0")
+    _loop(function, 1, "r2", [load, entries, vector_store_post("vstrb.8", "q1", "r1", BYTES)])
     return function.unit()
 
 
