@@ -145,6 +145,8 @@ def main() -> None:
     if unknown:
         raise SystemExit(f"no model is named {', '.join(sorted(unknown))}; there are {', '.join(MODELS)}")
     board = load_board(arguments.board)
+    if board.qemu is not None:
+        raise SystemExit(f"{board.name} is a machine of QEMU, which has no cycles: benchmarks/qemu_instructions.py")
     timing = arguments.timing or f"{board.core.name}'s own"
     print(f"{board.title}, {board.clock_hz / 1e6:g} MHz; timing {timing}, memory {arguments.memory}: modelled cycles")
     published = PUBLISHED_MS.get(board.name, {})
