@@ -137,7 +137,7 @@ def _pool(kind: str, shape: tuple[int, ...], window: int) -> Case:
 
 
 def _transpose_conv(shape: tuple[int, ...], channels: int) -> Case:
-    weights = _random(np.random.default_rng(2), (channels, 2, 2, shape[3]))
+    weights = np.maximum(_random(np.random.default_rng(2), (channels, 2, 2, shape[3])), -127)
     operator = TransposeConv2D(
         name="up",
         inputs=("a", "w", "b"),

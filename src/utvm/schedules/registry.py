@@ -27,6 +27,7 @@ from utvm.schedules.pool_mve import PoolVectors
 from utvm.schedules.portable import Portable
 from utvm.schedules.softmax import SoftmaxShared
 from utvm.schedules.template import Template
+from utvm.schedules.transpose_conv2d import TransposeConv2DRows
 from utvm.schedules.weight_code import WeightCode
 from utvm.schedules.weight_words import WeightWords
 
@@ -35,6 +36,7 @@ TEMPLATES: tuple[Template, ...] = (
     Conv2DStrip(),
     Conv2DWinograd(),
     DepthwisePlanes(),
+    TransposeConv2DRows(),
     FullyConnectedDot(),
     FullyConnectedNonzero(),
     AddLinear(),
