@@ -19,9 +19,25 @@ FILL = CodeUnit(
     "utvm_fill_s16",
     "void utvm_fill_s16(int16_t *row, int16_t value, int32_t count)",
     "c",
-    """void utvm_fill_s16(int16_t *row, int16_t value, int32_t count) {
-    for (int32_t i = 0; i < count; ++i) {
-        row[i] = value;
+    """/* Words rather than half-words: the first element may be the second half of one. */
+void utvm_fill_s16(int16_t *row, int16_t value, int32_t count) {
+    const uint32_t pair = (uint32_t)(uint16_t)value * 0x10001U;
+    if (((uintptr_t)row & 2U) != 0U && count > 0) {
+        *row = value;
+        ++row;
+        --count;
+    }
+    for (; count >= 8; count -= 8) {
+        int16_t *const words = __builtin_assume_aligned(row, 4);
+        __builtin_memcpy(words, &pair, 4);
+        __builtin_memcpy(words + 2, &pair, 4);
+        __builtin_memcpy(words + 4, &pair, 4);
+        __builtin_memcpy(words + 6, &pair, 4);
+        row += 8;
+    }
+    for (; count > 0; --count) {
+        *row = value;
+        ++row;
     }
 }
 """,
