@@ -19,7 +19,8 @@ UNPADDED = Padding()
 class Convolution:
     """The shape of a convolution and its quantization; the rest is random, from `seed`.
 
-    With `halvings`, accumulators are divided by two so many times, as fixed-point networks have it.
+    With `halvings`, accumulators are divided by two so many times, as fixed-point networks have it. Few pairs of
+    channels can share a word if `lowest`, the lowest weight, is -128.
     """
 
     image: tuple[int, int, int, int]
@@ -33,6 +34,7 @@ class Convolution:
     scale: float = 1.0
     bias_reach: int = 1000
     halvings: int = 0
+    lowest: int = -127
     seed: int = 0
 
     def model(self) -> Model:
@@ -41,8 +43,7 @@ class Convolution:
         channels = self.image[3]
         taps = self.window[0] * self.window[1] * channels
         weights = extreme_bytes(rng, (self.outputs, *self.window, channels))
-        # Few pairs of channels can hold -128.
-        weights = np.maximum(weights, -127)
+        weights = np.maximum(weights, self.lowest)
         bias = rng.integers(-self.bias_reach, self.bias_reach + 1, self.outputs).astype(np.int32)
         reals = self.scale * 0.02 / np.sqrt(taps) * np.exp(rng.uniform(-1.5, 1.5, self.outputs))
         entries = [quantize_multiplier(float(real)) for real in reals]
@@ -108,6 +109,7 @@ def random_convolution(seed: int) -> Convolution:
         clamp=clamp,
         scale=float(rng.choice([0.01, 1.0, 1.0, 1.0, 6.0])),
         bias_reach=int(rng.choice([0, 1000, 100_000])),
+        lowest=int(rng.choice([-127, -127, -127, -128])),
         seed=seed,
     )
 
@@ -133,6 +135,14 @@ CORNERS = {
     "two images, flat": Convolution((2, 3, 3, 5), 7, (1, 1), zero_points=(0, 3)),
     "tiny scale": Convolution((1, 4, 4, 8), 4, (3, 3), scale=1e-6, bias_reach=1 << 27),
     "divided by 512": Convolution((1, 6, 7, 3), 4, (5, 5), padding=Padding(2, 2, 2, 2), halvings=9, zero_points=(0, 3)),
+    "weights of -128": Convolution(
+        (1, 7, 9, 5), 13, (3, 3), padding=Padding(1, 1, 1, 1), zero_points=(3, -128), lowest=-128
+    ),
+    "weights of -128, flat, away from zero": Convolution((1, 5, 7, 100), 6, (1, 1), zero_points=(3, 5), lowest=-128),
+    "weights of -128 in a long window": Convolution(
+        (1, 5, 6, 44), 4, (3, 3), (2, 2), zero_points=(0, -128), lowest=-128
+    ),
+    "accumulators beyond 2**23": Convolution((1, 6, 7, 8), 4, (3, 3), scale=1e-3, bias_reach=1 << 26),
     "keyword spotting's first": Convolution(
         (1, 49, 10, 1), 8, (10, 4), (2, 2), Padding(4, 5, 1, 1), zero_points=(83, -128)
     ),

@@ -129,7 +129,7 @@ class StripLayout:
         parts = -(-words // self.unroll)
         return -(-words // parts) * parts
 
-    def tile(self, pixels: int, rounding: Rounding, shift: int | None) -> ConvTile:
+    def tile(self, pixels: int, rounding: Rounding, shift: int | None, wide: bool) -> ConvTile:
         """The tile of `pixels` pixels that runs along this strip's rows."""
         geometry = self.geometry
         step = geometry.strides[1] * geometry.channels
@@ -152,6 +152,7 @@ class StripLayout:
             rounding=rounding,
             unroll=self.unroll,
             shift=shift,
+            wide=wide,
         )
 
     def tiles(self, widest: int) -> tuple[int, ...]:

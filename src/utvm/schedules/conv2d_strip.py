@@ -16,8 +16,10 @@ from utvm.microkernels.conv import (
     ConvTile,
     common_records,
     pack_pairs,
+    pack_wide,
     pairable,
     records,
+    representable,
     tile_cycles,
     tile_unit,
     with_records,
@@ -114,7 +116,8 @@ class Conv2DStrip(Template):
         columns = share * layout.pixels if geometry.flat else geometry.image_columns
         elements = layout.strip_rows * columns * geometry.channels
         widening = elements * (_QUAD_ELEMENT_CYCLES if layout.in_quads else _ELEMENT_CYCLES * layout.copies)
-        sweeps = sweep_cycles(4 * pairs * (geometry.window[0] * layout.row_words + RECORD_WORDS), site.core)
+        words = geometry.window[0] * layout.row_words * (2 if _wide(site) else 1) + RECORD_WORDS
+        sweeps = sweep_cycles(4 * pairs * words, site.core)
         return geometry.batch * groups * (share * pairs * per_group + widening + sweeps)
 
     def kernel(self, site: Site, schedule: Schedule) -> CKernel:
@@ -125,8 +128,9 @@ class Conv2DStrip(Template):
         widen = widen_quads(site.core) if layout.in_quads else widen_elements(site.core, layout.copies)
         limit = output_limit(operator, site.outputs[0], site.core)
         others = [widen, *([FILL] if operator.padding.any else []), *limit.units]
-        body = strip_body(operator, layout, {size: unit.name for size, unit in units.items()}, widen)
-        packed = with_records(pack_pairs(_tap_rows(layout, found.weights), found.pairs), _records(site))
+        body = strip_body(operator, layout, {size: unit.name for size, unit in units.items()}, widen, _wide(site))
+        pack, words = (pack_wide, "int16 words") if _wide(site) else (pack_pairs, "words")
+        packed = with_records(pack(_tap_rows(layout, found.weights), found.pairs), _records(site))
         image, weights, _ = site.inputs
         return CKernel(
             stem="conv2d_strip",
@@ -140,7 +144,7 @@ class Conv2DStrip(Template):
             ),
             comments=(
                 f"input: int8 {extents(image.shape)}, output: int8 {extents(site.outputs[0].shape)}",
-                f"weights: int8 {extents(weights.shape)} (OHWI), two channels interleaved per word of two taps,",
+                f"weights: int8 {extents(weights.shape)} (OHWI), two channels interleaved by {words} of two taps,",
                 "behind a record of their biases, multipliers, addends and shifts",
                 f"strip: {layout.strip_rows} rows of {layout.row_elements} int16, padded with the zero point",
             ),
@@ -157,23 +161,26 @@ def _tile_refusal(site: Site) -> str:
     layout = _sized(geometry, _strip_choices(site)[0], unroll_choices(site.core)[0])
     if reason := _distance_refusal(layout, site):
         return reason
+    return "" if representable(channels.active_ranges) else "an accumulator could leave int32 when it is doubled"
+
+
+@lru_cache(maxsize=8)
+def _wide(site: Site) -> bool:
+    """Whether weights must be int16, as those of two channels or their accumulators are too large to share a word."""
+    channels = conv_channels(site)
     taps = channels.weights.reshape(channels.weights.shape[0], -1)
-    if not all(pairable(taps, channels.active_ranges, low, high) for low, high in channels.pairs):
-        return "two channels' weights or accumulators are too large to share a word"
-    return ""
+    return not all(pairable(taps, channels.active_ranges, low, high) for low, high in channels.pairs)
 
 
 def _tile(site: Site, layout: StripLayout, pixels: int) -> ConvTile:
     channels = conv_channels(site)
-    return layout.tile(pixels, channels.rounding, channels.shift)
+    return layout.tile(pixels, channels.rounding, channels.shift, _wide(site))
 
 
 def _records(site: Site) -> Array:
-    operator, found = conv2d_of(site), conv_channels(site)
-    zero_point = operator.output_zero_point
-    if found.shift is None:
-        return records(found.bias, operator.requantization, zero_point, found.ranges, found.pairs)
-    return common_records(found.bias, operator.requantization, zero_point, found.ranges, found.pairs, found.shift)
+    operator, found, wide = conv2d_of(site), conv_channels(site), _wide(site)
+    given = found.bias, operator.requantization, operator.output_zero_point, found.ranges, found.pairs
+    return records(*given, wide) if found.shift is None else common_records(*given, found.shift, wide)
 
 
 def _distance_refusal(layout: StripLayout, site: Site) -> str:

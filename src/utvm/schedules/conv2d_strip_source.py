@@ -14,9 +14,9 @@ from utvm.schedules.conv2d_layout import StripLayout, tile_sizes
 _INDENT = "    "
 
 
-def strip_body(operator: Conv2D, layout: StripLayout, tiles: Mapping[int, str], widen: CodeUnit) -> str:
-    """The kernel's statements. `tiles` names the tile function of each size."""
-    source = _Source(operator, layout, tiles, widen)
+def strip_body(operator: Conv2D, layout: StripLayout, tiles: Mapping[int, str], widen: CodeUnit, wide: bool) -> str:
+    """The kernel's statements. `tiles` names the tile function of each size; weights are int16 if `wide`."""
+    source = _Source(operator, layout, tiles, widen, wide)
     return "\n".join(source.flat() if layout.geometry.flat else source.rows())
 
 
@@ -25,12 +25,15 @@ def _block(head: str, body: list[str]) -> list[str]:
 
 
 class _Source:
-    def __init__(self, operator: Conv2D, layout: StripLayout, tiles: Mapping[int, str], widen: CodeUnit) -> None:
+    def __init__(
+        self, operator: Conv2D, layout: StripLayout, tiles: Mapping[int, str], widen: CodeUnit, wide: bool
+    ) -> None:
         self.operator = operator
         self.layout = layout
         self.geometry = layout.geometry
         self.tiles = tiles
         self.widen = widen
+        self.wide = wide
 
     def flat(self) -> list[str]:
         """One row of pixels, `layout.pixels` at a time."""
@@ -128,7 +131,7 @@ class _Source:
         return f"{self.widen.name}({strip}, {source}, {count}{second});"
 
     def _pair_loop(self, body: list[str]) -> list[str]:
-        words = self.geometry.window[0] * self.layout.row_words + RECORD_WORDS
+        words = self.geometry.window[0] * self.layout.row_words * (2 if self.wide else 1) + RECORD_WORDS
         pointers = [f"const int32_t *taps = weights + pair * {words} + {RECORD_WORDS};"]
         pairs = (self.geometry.out_channels + 1) // 2
         return _block(f"for (int32_t pair = 0; pair < {pairs}; ++pair)", [*pointers, *body])

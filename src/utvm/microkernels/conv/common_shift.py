@@ -72,18 +72,20 @@ def common_records(
     ranges: ChannelRanges,
     pairs: Sequence[tuple[int, int]],
     shift: int,
+    wide: bool = False,
 ) -> Array:
     """int32 records like those of `records`, for a shift that `common_shift` found.
 
     The biases, then what the accumulator of each channel is shifted by (low: to the left; high, which comes with 8 bits
-    more: to the right), its multiplier and addend.
+    more unless weights are `wide`: to the right), its multiplier and addend.
     """
     found = common_scaling(requantization, zero_point, ranges, shift)
     useful = np.where(settled_channels(requantization, zero_point, ranges), 0, bias)
     low, high = (np.array([pair[side] for pair in pairs], dtype=np.int64) for side in (0, 1))
-    columns = [useful[low], useful[low] + 256 * useful[high]]
+    columns = [useful[low], useful[high] if wide else useful[low] + 256 * useful[high]]
     columns += [1 + found.fraction_bits[low], found.multiplier[low], found.addend[low]]
-    columns += [MOST_FRACTION_BITS - found.fraction_bits[high], found.multiplier[high], found.addend[high]]
+    right = MOST_FRACTION_BITS - found.fraction_bits[high]
+    columns += [1 + found.fraction_bits[high] if wide else right, found.multiplier[high], found.addend[high]]
     return np.stack(columns, axis=1).astype(np.uint64).astype(np.uint32).view(np.int32)
 
 

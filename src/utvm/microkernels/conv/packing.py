@@ -48,6 +48,18 @@ def pairable(weights: Array, ranges: ChannelRanges, low: int, high: int) -> bool
     )
 
 
+def pack_wide(weights: Array, pairs: Sequence[tuple[int, int]]) -> Array:
+    """Words of shape [pairs, taps] (int32) of int8 weights [channels, taps]: two taps of low as int16, then of high."""
+    low, high = (weights[[pair[side] for pair in pairs]].astype(np.int16) for side in (0, 1))
+    words = [np.ascontiguousarray(half).view(np.int32) for half in (low, high)]
+    return np.stack(words, axis=2).reshape(len(pairs), -1)
+
+
+def representable(ranges: ChannelRanges) -> bool:
+    """Whether all accumulators can be doubled, as `pack_wide` needs them."""
+    return bool(ranges.within(LOW_LIMIT).all())
+
+
 def with_records(words: Array, records: Array) -> Array:
     """Words [pairs, words] each behind its record: int32 of shape [pairs, record words + words]."""
     return np.concatenate([records, words], axis=1)

@@ -70,17 +70,19 @@ def records(
     zero_point: int,
     ranges: ChannelRanges,
     pairs: Sequence[tuple[int, int]],
+    wide: bool = False,
 ) -> Array:
     """int32 records of shape [pairs, RECORD_WORDS] for (low, high) channels that `records_refusal` accepts.
 
-    The bias of a settled channel is 0; what its weights are makes no difference.
+    The bias of a settled channel is 0; what its weights are makes no difference. With int16 weights (`wide`) the raw
+    bias is the high channel's.
     """
     multiplier, addend, shift = _scaling(requantization, zero_point, ranges)
     useful = np.where(settled_channels(requantization, zero_point, ranges), 0, bias)
     low, high = (np.array([pair[side] for pair in pairs], dtype=np.int64) for side in (0, 1))
     columns = [
         useful[low],
-        useful[low] + 256 * useful[high],
+        useful[high] if wide else useful[low] + 256 * useful[high],
         *(part[low] for part in (multiplier, addend, shift)),
         *(part[high] for part in (multiplier, addend, shift)),
     ]

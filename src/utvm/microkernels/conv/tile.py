@@ -20,7 +20,8 @@ class ConvTile:
     to the next, `tile_step` to the next tile's. `output_step`: between the outputs of the tile's pixels;
     `output_advance` to those of the next tile; `high_offset` from the output of the low channel to that of the high. At
     most `unroll` words of taps are unrolled; each is 32 bytes of code for two pixels, 56 for four. `shift`: what all
-    channels are shifted by at the end (conv/common_shift.py); None where that is in their records.
+    channels are shifted by at the end (conv/common_shift.py); None where that is in their records. `wide`: weights are
+    int16, a word of two taps per channel, for what two channels cannot share a word.
     """
 
     pixel_offsets: tuple[int, ...]
@@ -34,11 +35,17 @@ class ConvTile:
     rounding: Rounding
     unroll: int
     shift: int | None = None
+    wide: bool = False
 
     @property
     def pixels(self) -> int:
         """Pixels at a time."""
         return len(self.pixel_offsets)
+
+    @property
+    def weight_bytes(self) -> int:
+        """Of a word of taps."""
+        return 8 if self.wide else 4
 
     @property
     def unrolled(self) -> bool:
@@ -66,7 +73,7 @@ class ConvTile:
         """utvm_conv_, pixels x channels, types, window, distances, rounding, core."""
         offsets = "_".join(str(offset) for offset in self.pixel_offsets[1:])
         parts = [
-            f"utvm_conv_{self.pixels}x2_s16_s8p",
+            f"utvm_conv_{self.pixels}x2_s16_{'s16' if self.wide else 's8p'}",
             f"y{self.rows}k{2 * self.row_words}",
             *([f"r{self.row_step}"] if self.rows > 1 else []),
             *([f"p{offsets}"] if offsets else []),

@@ -9,7 +9,8 @@ channels:
     smlad  low0, x0, low, low0     ldr   x0, [strip]
     smlad  low1, x1, low, low1     ldr   x1, [strip]
 
-which the Cortex-M7 issues in four cycles; the scheduler finds that order.
+which the Cortex-M7 issues in four cycles; the scheduler finds that order. With int16 weights (`wide`) a second load
+takes the place of the extraction.
 """
 
 from __future__ import annotations
@@ -131,7 +132,7 @@ class _Writer:
         """One loop; the next tile's first operands are loaded while this one's results are rounded."""
         tile = self.tile
         places = [
-            (4 * (row * tile.row_words + word), row * tile.row_step + 4 * word)
+            (tile.weight_bytes * (row * tile.row_words + word), row * tile.row_step + 4 * word)
             for row in range(tile.rows)
             for word in range(tile.row_words)
         ]
@@ -158,7 +159,9 @@ class _Writer:
         if not self.strip_moves:
             return [*advance(_STRIP, self.tile.tile_step), *found]
         # The first pixel's is where the tile begins.
-        return [found[0], ldr_pre(self.regs.x[0], _STRIP, self.tile.tile_step, "strip"), *found[2:]]
+        weights = self._weights(weight_offset)
+        moving = ldr_pre(self.regs.x[0], _STRIP, self.tile.tile_step, "strip")
+        return [*weights, moving, *found[len(weights) + 1 :]]
 
     def _looped(self) -> float:
         """A loop over the window's rows, or over parts of each row inside that."""
@@ -183,9 +186,9 @@ class _Writer:
         self.function.label(2)
         body: list[Instruction] = []
         for word in range(words):
-            body += self._tap(4 * word, 4 * word)
+            body += self._tap(tile.weight_bytes * word, 4 * word)
         strip_step = tile.row_step if chunks == 1 else 4 * words
-        body += [*advance(_STRIP, strip_step), *advance(_WEIGHTS, 4 * words)]
+        body += [*advance(_STRIP, strip_step), *advance(_WEIGHTS, tile.weight_bytes * words)]
         body += [alu("subs", "lr", "lr", 1)] if in_register else self._stack_count_down("chunks")
         self.function.block([*body, branch("ne", "2b")], loop=True)
         total = blocks[-1] * rounds * (tile.rows if nested else 1) + blocks[-2]
@@ -194,7 +197,7 @@ class _Writer:
             self.function.block([*row_end, branch("ne", "3b")], loop=True)
             total += blocks[-1] * tile.rows
         walked = 4 * tile.row_words if chunks > 1 and not nested else tile.rows * tile.row_step
-        end = [*advance(_WEIGHTS, -4 * tile.rows * tile.row_words), *self._finish()]
+        end = [*advance(_WEIGHTS, -tile.weight_bytes * tile.rows * tile.row_words), *self._finish()]
         end += advance(_STRIP, tile.tile_step - walked)
         self.function.block([*end, *self._count_down(), branch("ne", "1b")])
         return total + blocks[-1]
@@ -209,16 +212,26 @@ class _Writer:
 
     def _loads(self, weight_offset: int, strip_offset: int) -> list[Instruction]:
         offsets = self.tile.pixel_offsets
-        found = [ldr(self.regs.both, _WEIGHTS, weight_offset, "weights")]
+        found = self._weights(weight_offset)
         for register, offset in zip(self.regs.x, offsets, strict=False):
             found.append(ldr(register, _STRIP, strip_offset + offset, "strip"))
         return found
 
+    def _weights(self, offset: int) -> list[Instruction]:
+        """Two taps: of both channels in a word, or of one channel after the other."""
+        if not self.tile.wide:
+            return [ldr(self.regs.both, _WEIGHTS, offset, "weights")]
+        low = ldr(self.regs.low, _WEIGHTS, offset, "weights")
+        return [low, ldr(self.regs.both, _WEIGHTS, offset + 4, "weights")]
+
+    def _extraction(self) -> list[Instruction]:
+        return [] if self.tile.wide else [extend("sxtb16", self.regs.low, self.regs.both)]
+
     def _products(self, bias: str = "", raw_bias: str = "") -> list[Instruction]:
         """What two taps add to the accumulators, or to biases for the first taps."""
         regs = self.regs
-        found = [extend("sxtb16", regs.low, regs.both)]
         pixels = list(zip(regs.x, regs.raws, regs.lows, strict=False))
+        found = self._extraction()
         found += [smlad(raw, x, regs.both, raw_bias or raw) for x, raw, _ in pixels]
         return found + [smlad(low, x, regs.low, bias or low) for x, _, low in pixels]
 
@@ -227,13 +240,13 @@ class _Writer:
         if not self.spilled:
             return self._loads(weight_offset, strip_offset) + self._products()
         regs, offsets = self.regs, self.tile.pixel_offsets
-        found = [ldr(regs.both, _WEIGHTS, weight_offset, "weights")]
+        found = self._weights(weight_offset)
         for first in range(0, len(offsets), len(regs.x)):
             pixels = list(zip(regs.x, range(first, first + len(regs.x)), strict=True))
             # Loads side by side, which the M4 overlaps.
             found += [ldr(x, _STRIP, strip_offset + offsets[pixel], "strip") for x, pixel in pixels]
             if first == 0:
-                found.append(extend("sxtb16", regs.low, regs.both))
+                found += self._extraction()
             for x, pixel in pixels:
                 found.append(smlad(regs.raws[pixel], x, regs.both, regs.raws[pixel]))
                 found.append(smlad(regs.lows[pixel], x, regs.low, regs.lows[pixel]))
@@ -244,13 +257,17 @@ class _Writer:
         regs, tile = self.regs, self.tile
         found: list[Instruction] = []
         for low, raw in zip(regs.lows, regs.raws, strict=True):
-            found.append(alu("sub", raw, raw, low))
+            if not tile.wide:
+                found.append(alu("sub", raw, raw, low))
             if tile.shift is None:
                 # Doubled, as SMMULR halves: the high channel is (raw - low) / 256.
-                found += [shift("lsl", low, low, 1), shift("asr", raw, raw, 7)]
+                found += [
+                    shift("lsl", low, low, 1),
+                    shift("lsl", raw, raw, 1) if tile.wide else shift("asr", raw, raw, 7),
+                ]
         for values, scalars, at, direction in (
             (regs.lows, regs.scalars[0], "low", "lsl"),
-            (regs.raws, regs.scalars[1], "high", "asr"),
+            (regs.raws, regs.scalars[1], "high", "lsl" if tile.wide else "asr"),
         ):
             found += [_record(register, at, index) for index, register in enumerate(scalars)]
             found += self._scale(values, *scalars) if tile.shift is None else _scale_common(values, direction, *scalars)
