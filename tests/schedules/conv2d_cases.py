@@ -138,9 +138,9 @@ CORNERS = {
     "weights of -128": Convolution(
         (1, 7, 9, 5), 13, (3, 3), padding=Padding(1, 1, 1, 1), zero_points=(3, -128), lowest=-128
     ),
-    "weights of -128, flat, away from zero": Convolution((1, 5, 7, 100), 6, (1, 1), zero_points=(3, 5), lowest=-128),
+    "weights of -128, flat, away from zero": Convolution((1, 5, 7, 100), 20, (1, 1), zero_points=(3, 5), lowest=-128),
     "weights of -128 in a long window": Convolution(
-        (1, 5, 6, 44), 4, (3, 3), (2, 2), zero_points=(0, -128), lowest=-128
+        (1, 5, 6, 44), 12, (3, 3), (2, 2), zero_points=(0, -128), lowest=-128
     ),
     "accumulators beyond 2**23": Convolution((1, 6, 7, 8), 4, (3, 3), scale=1e-3, bias_reach=1 << 26),
     "keyword spotting's first": Convolution(
