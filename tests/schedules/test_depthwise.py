@@ -11,7 +11,7 @@ from tests.schedules.conv2d_cases import extreme_bytes
 from tests.schedules.scheduled import Scheduled, assert_equal_on, site_of
 from utvm.errors import ScheduleError
 from utvm.microkernels.conv import ChannelRanges, channel_ranges, common_shift
-from utvm.microkernels.depthwise import RECORD_WORDS, depthwise_records
+from utvm.microkernels.depthwise import depthwise_records, record_words
 from utvm.model import Array, Model
 from utvm.model.fixed_point import finish, quantize_multiplier, requantize
 from utvm.model.operator_types import DepthwiseConv2D, Padding, Requantization
@@ -113,6 +113,18 @@ CORNERS = {
     "scales that share no shift": Depthwise((1, 6, 8, 32), scale=0.02, spread=6.0),
     "scales of a quarter": Depthwise((1, 6, 8, 8), scale=50.0, spread=0.3),
     "vanishing scales": Depthwise((1, 5, 6, 8), scale=1e-7, bias_reach=1 << 20),
+    "five by five": Depthwise((1, 9, 13, 8), window=(5, 5), padding=Padding(2, 2, 2, 2), zero_points=(3, -128)),
+    "five by five, stride 2, channels left over": Depthwise(
+        (1, 11, 14, 7), window=(5, 5), strides=(2, 2), padding=Padding(1, 2, 1, 2), zero_points=(-7, 5)
+    ),
+    "seven by seven": Depthwise((1, 10, 9, 4), window=(7, 7), padding=Padding(3, 3, 3, 3), zero_points=(-128, -128)),
+    "seven by seven, stride 2": Depthwise((1, 15, 17, 4), window=(7, 7), strides=(2, 2), padding=Padding(3, 3, 3, 3)),
+    "one row of seven": Depthwise((1, 3, 21, 4), window=(1, 7), padding=Padding(0, 0, 3, 3), zero_points=(9, -9)),
+    "one column of seven": Depthwise((1, 21, 3, 4), window=(7, 1), padding=Padding(3, 3, 0, 0), zero_points=(9, -9)),
+    "four by six, twice the channels": Depthwise(
+        (1, 9, 9, 5), window=(4, 6), padding=Padding(1, 2, 2, 3), multiplier=2
+    ),
+    "five by three": Depthwise((2, 9, 8, 4), window=(5, 3), padding=Padding(2, 2, 1, 1), clamp=(-20, 90)),
     "large scales": Depthwise((1, 5, 6, 8), scale=20.0, zero_points=(5, 5)),
 }
 
@@ -128,7 +140,7 @@ def scheduled(name: str, case: Depthwise, board: str = F746) -> list[Scheduled]:
 
 def random_case(seed: int) -> Depthwise:
     rng = np.random.default_rng([seed, 19])
-    window = int(rng.integers(1, 4)), int(rng.integers(1, 4))
+    window = int(rng.choice([1, 2, 3, 3, 5])), int(rng.choice([1, 2, 3, 3, 4, 7]))
     padding = Padding(*(int(rng.integers(0, window[side // 2])) for side in range(4)))
     size = (
         max(1, window[0] - padding.top - padding.bottom) + int(rng.integers(0, 12)),
@@ -219,7 +231,7 @@ def test_refusals_say_why() -> None:
         (changed(case, requantization=Requantization((1 << 30,) * 4, (2,) * 4)), "right shift of -2"),
         (changed(case, dilation=(2, 1)), "dilated"),
         (replace(model, tensors={**model.tensors, "w": Tensor("w", (1, 3, 3, 4), "int8")}), "not constants"),
-        (Depthwise((1, 6, 6, 4), window=(4, 3)).model(), "larger than 3x3"),
+        (Depthwise((1, 9, 9, 4), window=(8, 3)).model(), "larger than 7x7"),
         (Depthwise((1, 6, 6, 4), padding=Padding(3, 0, 0, 0)).model(), "padding"),
         (Depthwise((1, 6, 6, 4), window=(3, 1), padding=Padding(0, 0, 0, 1)).model(), "padding"),
         (Depthwise((1, 7, 7, 4), strides=(3, 3)).model(), "stride of 3"),
@@ -240,7 +252,7 @@ def test_records_hold_weights_in_pairs_and_doubled() -> None:
     bias = np.array([100, -7], dtype=np.int64)
     ranges = channel_ranges(weights.reshape(-1, 2).T, bias)
     records = depthwise_records(weights[0], bias, operator.requantization, -128, ranges, None)
-    assert records.shape == (2, RECORD_WORDS)
+    assert records.shape == (2, record_words((3, 3)))
     halves = records[:, :6].copy().view(np.int16).reshape(2, 3, 2, 2)
     for channel in range(2):
         for row in range(2):

@@ -19,7 +19,6 @@ from utvm.microkernels.conv import (
     pack_wide,
     pairable,
     records,
-    representable,
     tile_cycles,
     tile_unit,
     with_records,
@@ -161,7 +160,7 @@ def _tile_refusal(site: Site) -> str:
     layout = _sized(geometry, _strip_choices(site)[0], unroll_choices(site.core)[0])
     if reason := _distance_refusal(layout, site):
         return reason
-    return "" if representable(channels.active_ranges) else "an accumulator could leave int32 when it is doubled"
+    return "" if channels.active_ranges.doubled().all() else "an accumulator could leave int32 when it is doubled"
 
 
 @lru_cache(maxsize=8)

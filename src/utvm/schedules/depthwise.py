@@ -1,19 +1,20 @@
-"""Depthwise convolution on int16 planes: four channels are widened at a time, then a 3x3 window slides over each."""
+"""Depthwise convolution on int16 planes: four channels are widened at a time, then the window slides over each."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from utvm.microkernels.assembly import supports
-from utvm.microkernels.conv import records_refusal, rounding_of
+from utvm.microkernels.conv import records_refusal, rounding_of, settled_channels
 from utvm.model.operator_types import DepthwiseConv2D
 from utvm.operators.kernel import CKernel
 from utvm.operators.overlap import Overlap
-from utvm.schedules.depthwise_plan import WINDOW, Direction, channel_sums, plan_of
+from utvm.schedules.depthwise_plan import Direction, channel_sums, plan_of
 from utvm.schedules.depthwise_source import depthwise_kernel
 from utvm.schedules.schedule import KnobValue, Schedule
 from utvm.schedules.template import Site, Template
 
+_LARGEST_WINDOW = 7
 _BANDS = (1, 2, 3, 4, 6, 8, 12)
 # Planes may take a quarter of what input and output do, and two kilobytes anyway.
 _SMALL_SCRATCH_BYTES = 2048
@@ -21,7 +22,7 @@ _SCRATCH_SHARE = 4
 
 
 class DepthwisePlanes(Template):
-    """Windows of at most 3x3 without dilation, stride 1 or 2 along the direction in which planes are walked.
+    """Windows of at most 7x7 without dilation, stride 1 or 2 along the direction in which planes are walked.
 
     knob `along`: whether a row of a plane is a row or a column of the image; the longer one wastes less.
     knob `bands`: how many parts the image is cut into; more need smaller planes, and widen some rows twice.
@@ -39,8 +40,8 @@ class DepthwisePlanes(Template):
         _, weights, bias = site.inputs
         if weights.data is None or bias.data is None:
             return "weights and bias are not constants"
-        if max(weights.shape[1:3]) > WINDOW:
-            return f"the window is {weights.shape[1]}x{weights.shape[2]}, larger than 3x3"
+        if max(weights.shape[1:3]) > _LARGEST_WINDOW:
+            return f"the window is {weights.shape[1]}x{weights.shape[2]}, larger than 7x7"
         if operator.dilation != (1, 1):
             return f"the window is dilated by {operator.dilation}"
         padding = operator.padding
@@ -50,8 +51,9 @@ class DepthwisePlanes(Template):
         ranges = channel_sums(operator, weights.data, bias.data)
         requantization, zero_point = operator.requantization, operator.output_zero_point
         rounding = rounding_of(zero_point, operator.clamp, requantization)
-        # Nine taps move a sum by less than 2**19: one far from int8's range is settled, all others can be doubled.
         reason = records_refusal(requantization, zero_point, rounding, ranges)
+        if not reason and not (ranges.doubled() | settled_channels(requantization, zero_point, ranges)).all():
+            reason = "an accumulator could leave int32 when it is doubled"
         return reason or (plan_of(site, "rows", 1).refusal() and plan_of(site, "columns", 1).refusal())
 
     def knobs(self, site: Site) -> Mapping[str, tuple[KnobValue, ...]]:

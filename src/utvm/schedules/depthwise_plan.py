@@ -16,6 +16,7 @@ from utvm.microkernels.depthwise import (
     PlaneWindow,
     widen_refusal,
     window_cycles,
+    window_size,
 )
 from utvm.model.fixed_point import Int64Array
 from utvm.model.operator_types import DepthwiseConv2D
@@ -25,7 +26,6 @@ from utvm.schedules.template import Site
 
 Direction = Literal["rows", "columns"]
 
-WINDOW = 3
 # Modelled on the Cortex-M7: cycles per widened pixel and channel, per channel and band, and per call.
 _WIDEN_CYCLES = 1.0
 _CHANNEL_CYCLES = 25
@@ -112,11 +112,15 @@ def plan_of(site: Site, along: Direction, bands: int) -> Plan:
     steps, output_steps = (width * channels, channels), (out_width * out_channels, out_channels)
     extents, positions = (height, width), (out_height, out_width)
     strides, before = operator.strides, (operator.padding.top, operator.padding.left)
+    window = site.inputs[1].shape[1:3]
     y, x = (0, 1) if along == "rows" else (1, 0)
     band = -(-positions[y] // max(bands, 1))
-    rows, columns = ((count - 1) * strides[axis] + WINDOW for count, axis in ((band, y), (positions[x], x)))
+    size = window_size(window[y], window[x])
+    rows, columns = (
+        (count - 1) * strides[axis] + taps for count, axis, taps in ((band, y, size[0]), (positions[x], x, size[1]))
+    )
     layout = PlaneLayout(rows, columns + columns % 2, before[x], min(extents[x], columns - before[x]))
-    window = PlaneWindow(
+    walked = PlaneWindow(
         stride=strides[x],
         outputs=positions[x],
         row_step=2 * layout.pitch,
@@ -126,8 +130,9 @@ def plan_of(site: Site, along: Direction, bands: int) -> Plan:
         output_row_step=output_steps[y],
         rounding=rounding_of(operator.output_zero_point, operator.clamp, operator.requantization),
         shift=_shift(site),
+        size=size,
     )
-    return Plan(along, layout, window, positions[y], band, strides[y], before[y], extents[y], steps[x], steps[y])
+    return Plan(along, layout, walked, positions[y], band, strides[y], before[y], extents[y], steps[x], steps[y])
 
 
 @lru_cache(maxsize=256)

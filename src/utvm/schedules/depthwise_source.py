@@ -7,14 +7,14 @@ from utvm.microkernels.depthwise import (
     CHANNELS,
     PLANE_EDGES,
     PLANE_SINGLE,
-    RECORD_WORDS,
     depthwise_records,
+    record_words,
     widen_planes,
     window_unit,
 )
 from utvm.model.operator_types import DepthwiseConv2D
 from utvm.operators.kernel import CKernel, CodeUnit, KernelArgument
-from utvm.schedules.depthwise_plan import WINDOW, Plan, channel_sums, folded_bias
+from utvm.schedules.depthwise_plan import Plan, channel_sums, folded_bias
 from utvm.schedules.template import Site
 
 _FULL_RANGE = (-128, 127)
@@ -87,7 +87,7 @@ def _images(site: Site, operator: DepthwiseConv2D, plan: Plan) -> list[str]:
 
 def _bands(site: Site, operator: DepthwiseConv2D, plan: Plan, image: str, result: str) -> list[str]:
     """Rows of outputs, and the rows of the image under their windows."""
-    layout = plan.layout
+    layout, taps = plan.layout, plan.window.size[0]
     elements = layout.rows * layout.pitch
     planes = min(site.inputs[0].shape[3], CHANNELS)
     lines = [
@@ -95,7 +95,7 @@ def _bands(site: Site, operator: DepthwiseConv2D, plan: Plan, image: str, result
         f"    const int32_t rows = utvm_min_int32({plan.band}, {plan.rows} - first);",
         f"    const int32_t origin = first * {plan.row_stride} - {plan.above};",
         "    const int32_t begin = utvm_max_int32(origin, 0);",
-        f"    const int32_t end = utvm_min_int32(origin + (rows - 1) * {plan.row_stride} + {WINDOW}, {plan.extent});",
+        f"    const int32_t end = utvm_min_int32(origin + (rows - 1) * {plan.row_stride} + {taps}, {plan.extent});",
         f"    const int8_t *const source = {image} + begin * {plan.row_step};",
         f"    int8_t *const target = {result} + first * {plan.window.output_row_step};",
         f"    int16_t *const place = planes + (begin - origin) * {layout.pitch} + {layout.left};",
@@ -118,21 +118,23 @@ def _channels(site: Site, operator: DepthwiseConv2D, plan: Plan) -> list[str]:
         lines.append(f"for (int32_t c = 0; c < {words}; c += {CHANNELS}) {{")
         lines.append(f"    {widen.name}(source + c, place, end - begin);")
         if multiplier == 1:
-            lines.append(f"    {window.name}(planes, target + c, records + c * {RECORD_WORDS}, {CHANNELS}, rows);")
+            records = f"records + c * {record_words(plan.window.size)}"
+            lines.append(f"    {window.name}(planes, target + c, {records}, {CHANNELS}, rows);")
         else:
             plane = f"planes + p * {layout.rows * layout.pitch}"
             lines.append(f"    for (int32_t p = 0; p < {CHANNELS}; ++p) {{")
-            lines += [f"        {_multiplied(window, plane, '(c + p)', multiplier)}", "    }"]
+            lines += [f"        {_multiplied(window, plane, '(c + p)', plan, multiplier)}", "    }"]
         lines.append("}")
     if words < channels:
         steps = f"{layout.columns}, {layout.pitch}, {plan.pixel_step}, {plan.row_step}"
         lines.append(f"for (int32_t c = {words}; c < {channels}; ++c) {{")
         lines.append(f"    {PLANE_SINGLE.name}(source + c, place, end - begin, {steps});")
-        lines += [f"    {_multiplied(window, 'planes', 'c', multiplier)}", "}"]
+        lines += [f"    {_multiplied(window, 'planes', 'c', plan, multiplier)}", "}"]
     return lines
 
 
-def _multiplied(window: CodeUnit, plane: str, channel: str, multiplier: int) -> str:
+def _multiplied(window: CodeUnit, plane: str, channel: str, plan: Plan, multiplier: int) -> str:
     """All output channels of one plane."""
-    target, records = f"target + {channel} * {multiplier}", f"records + {channel} * {multiplier * RECORD_WORDS}"
+    words = multiplier * record_words(plan.window.size)
+    target, records = f"target + {channel} * {multiplier}", f"records + {channel} * {words}"
     return f"{window.name}({plane}, {target}, {records}, {multiplier}, rows);"

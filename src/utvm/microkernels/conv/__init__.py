@@ -7,7 +7,6 @@ from utvm.microkernels.conv.packing import (
     pack_pairs,
     pack_wide,
     pairable,
-    representable,
     with_records,
 )
 from utvm.microkernels.conv.records import Rounding, records, records_refusal, rounding_of, settled_channels
@@ -27,7 +26,6 @@ __all__ = [
     "pairable",
     "records",
     "records_refusal",
-    "representable",
     "rounding_of",
     "settled_channels",
     "tile_cycles",

@@ -30,6 +30,10 @@ class ChannelRanges:
         """Per channel, whether every accumulator is in [-limit, limit)."""
         return np.asarray((self.least >= -limit) & (self.greatest < limit))
 
+    def doubled(self) -> Array:
+        """Per channel, whether twice every accumulator fits an int32."""
+        return self.within(LOW_LIMIT)
+
 
 def channel_ranges(weights: Array, bias: Int64Array) -> ChannelRanges:
     """Ranges of bias + sum of weights * x, for weights of shape [channels, taps] and x in [-128, 127]."""
@@ -53,11 +57,6 @@ def pack_wide(weights: Array, pairs: Sequence[tuple[int, int]]) -> Array:
     low, high = (weights[[pair[side] for pair in pairs]].astype(np.int16) for side in (0, 1))
     words = [np.ascontiguousarray(half).view(np.int32) for half in (low, high)]
     return np.stack(words, axis=2).reshape(len(pairs), -1)
-
-
-def representable(ranges: ChannelRanges) -> bool:
-    """Whether all accumulators can be doubled, as `pack_wide` needs them."""
-    return bool(ranges.within(LOW_LIMIT).all())
 
 
 def with_records(words: Array, records: Array) -> Array:

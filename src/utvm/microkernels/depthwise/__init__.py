@@ -1,6 +1,6 @@
-"""Depthwise convolution: each channel widened into an int16 plane of its own, and a 3x3 window slid over planes."""
+"""Depthwise convolution: each channel widened into an int16 plane of its own, and a window slid over planes."""
 
-from utvm.microkernels.depthwise.packing import RECORD_WORDS, depthwise_records
+from utvm.microkernels.depthwise.packing import depthwise_records, record_words, window_size
 from utvm.microkernels.depthwise.planes import (
     CHANNELS,
     PLANE_EDGES,
@@ -15,13 +15,14 @@ __all__ = [
     "CHANNELS",
     "PLANE_EDGES",
     "PLANE_SINGLE",
-    "RECORD_WORDS",
     "TILE",
     "PlaneLayout",
     "PlaneWindow",
     "depthwise_records",
+    "record_words",
     "widen_planes",
     "widen_refusal",
     "window_cycles",
+    "window_size",
     "window_unit",
 ]

@@ -1,13 +1,16 @@
-"""A 3x3 window over int16 planes: four outputs of a row at a time, all nine weights in registers.
+"""A window of 3, 5 or 7 columns over int16 planes: four outputs of a row at a time.
 
-Word k of a row holds pixels 2k and 2k + 1. With stride 1 the words A, B, C give four outputs, with stride 2 the words
-A to E; w01 and w12 hold two weights of the row each:
+Word k of a row holds pixels 2k and 2k + 1. With stride 1 the words A, B, C give four outputs of three columns, with
+stride 2 the words A to E; w01 and w12 hold two weights of the row each:
 
     stride 1                                          stride 2
     out0 = A . w01 + B.low * w2                       out0 = A . w01 + B.low * w2
     out1 = A.high * w0 + B . w12                      out1 = B . w01 + C.low * w2
     out2 = B . w01 + C.low * w2                       out2 = C . w01 + D.low * w2
     out3 = B.high * w0 + C . w12                      out3 = D . w01 + E.low * w2
+
+More columns have more such words, w01, w23, ... and w12, w34, ... All weights stay in registers if they fit; otherwise
+they are on the stack, and each tile loads them row by row.
 """
 
 from __future__ import annotations
@@ -35,16 +38,16 @@ from utvm.microkernels.assembly.operations import (
 from utvm.microkernels.conv import Rounding
 from utvm.operators.kernel import CodeUnit
 
-_ROWS = 3
 TILE = 4
 """Outputs at a time."""
 
-# Tiles of a row that are written out one after another; more become a loop.
+# Tiles of a row that are written out one after another; more become a loop, as do any of large windows.
 _UNROLLED_TILES = 3
+_USUAL_SIZE = (3, 3)
 _REACH = 4092
 
 _PLANE = "r0"
-_PAIRS = (("r4", "r5"), ("r6", "r7"), ("r8", "r9"))
+_WEIGHTS = ("r4", "r5", "r6", "r7", "r8", "r9")
 _ACCUMULATORS = ("r10", "r11", "r2", "r3")
 # Words of a plane in turn; then multiplier, addend and shift, and where the output is.
 _DATA = ("r12", "lr", "r1")
@@ -62,7 +65,6 @@ _SLOTS = (
     "records",
     "all rows",
 )
-_STACK_BYTES = 4 * len(_SLOTS)
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class PlaneWindow:
 
     `row_step`: between the rows of a window; rows of `outputs` outputs begin `plane_row_step` apart in the plane.
     `plane_step`: from one output channel's plane to the next's. `shift`: what all channels are shifted by, None where
-    that is in their records.
+    that is in their records. `size`: rows and columns of the window, of which there are 3, 5 or 7.
     """
 
     stride: int
@@ -83,6 +85,7 @@ class PlaneWindow:
     output_row_step: int
     rounding: Rounding
     shift: int | None
+    size: tuple[int, int] = _USUAL_SIZE
 
     def refusal(self) -> str:
         """Why no code can be made; empty if it can."""
@@ -95,10 +98,10 @@ class PlaneWindow:
         return ""
 
     def name(self, core: Core) -> str:
-        """utvm_depthwise_3x3, types, outputs, stride, steps, rounding, core."""
+        """utvm_depthwise_, window, types, outputs, stride, steps, rounding, core."""
         return "_".join(
             [
-                f"utvm_depthwise_3x3_s16_s{self.stride}",
+                f"utvm_depthwise_{self.size[0]}x{self.size[1]}_s16_s{self.stride}",
                 f"x{self.outputs}",
                 f"w{self.row_step}r{self.plane_row_step}p{self.plane_step}",
                 f"o{self.output_step}r{self.output_row_step}",
@@ -110,21 +113,35 @@ class PlaneWindow:
     @property
     def unrolled_tiles(self) -> int:
         """Whole tiles of a row that can be written out one after another, with a part of one behind them."""
-        return min(_UNROLLED_TILES, self._tiles_within_reach)
+        return min(self._most_unrolled, self._tiles_within_reach)
 
     @property
     def tiles_a_round(self) -> int:
         """Tiles in a round of the loop over a row that has more."""
         tiles = self.outputs // TILE
         return next(
-            count for count in range(min(_UNROLLED_TILES, self.unrolled_tiles + 1), 0, -1) if tiles % count == 0
+            count for count in range(min(self._most_unrolled, self.unrolled_tiles + 1), 0, -1) if tiles % count == 0
         )
+
+    @property
+    def row_words(self) -> int:
+        """Words of two weights per row of the window: half of them begin with its first weight."""
+        return self.size[1] - 1
+
+    @property
+    def resident(self) -> bool:
+        """Whether registers hold all weights."""
+        return self.size[0] * self.row_words <= len(_WEIGHTS)
+
+    @property
+    def _most_unrolled(self) -> int:
+        return _UNROLLED_TILES if self.resident else 1
 
     @property
     def _tiles_within_reach(self) -> int:
         """How many tiles come before the last one that loads and stores reach; negative if they reach none."""
         outputs = (_REACH // self.output_step - (TILE - 1)) // TILE
-        planes = (_REACH - (_ROWS - 1) * self.row_step) // _tile_bytes(self.stride) - 1
+        planes = (_REACH - (self.size[0] - 1) * self.row_step) // _tile_bytes(self.stride) - 1
         return min(outputs, planes)
 
 
@@ -161,7 +178,8 @@ class _Writer:
             f"void {name}(const int16_t *plane, int8_t *output, const int32_t *records, int32_t planes,\n"
             f"    int32_t rows)"
         )
-        self.function = AssemblyFunction(name, prototype, core, _STACK_BYTES)
+        on_stack = 0 if window.resident else window.size[0] * window.row_words
+        self.function = AssemblyFunction(name, prototype, core, 4 * (len(_SLOTS) + on_stack))
 
     def write(self) -> tuple[CodeUnit, float, float]:
         """The unit, its cycles per plane, and per row of outputs."""
@@ -179,10 +197,16 @@ class _Writer:
         return function.unit(), per_plane + blocks[-1], per_row
 
     def _begin_plane(self) -> list[Instruction]:
-        """Weights into registers, the rest of the record onto the stack."""
-        weights = [register for pair in _PAIRS for register in pair]
+        """Weights into registers or onto the stack, the rest of the record onto the stack."""
+        words = self.window.size[0] * self.window.row_words
         rest = ("r2", "r3", "r10", "r11")
-        found = [_fill("r12", "records"), _load_multiple("r12", weights), _load_multiple("r12", rest)]
+        found = [_fill("r12", "records")]
+        for first in range(0, words, len(_WEIGHTS)):
+            registers = _WEIGHTS[: words - first]
+            found.append(_load_multiple("r12", registers))
+            if not self.window.resident:
+                found += [_spill_weight(register, first + index) for index, register in enumerate(registers)]
+        found.append(_load_multiple("r12", rest))
         found += [_spill(register, slot) for register, slot in zip(rest, _SLOTS, strict=False)]
         found += [_spill("r12", "records"), _fill("lr", "all rows"), _spill("lr", "rows")]
         return [*found, _fill("r1", "plane output"), _spill("r1", "output")]
@@ -268,29 +292,36 @@ class _Writer:
         self, accumulators: tuple[str, ...], plane_offset: int, data: tuple[str, str, str]
     ) -> Iterator[Instruction]:
         """Every word of every row, and what it contributes; registers take the words in turn."""
-        turn = 0
-        for row in range(_ROWS):
-            w01, w12 = _PAIRS[row]
-            for word, uses in enumerate(self._uses(len(accumulators))):
+        window, turn = self.window, 0
+        words = self._uses(len(accumulators))
+        needed = sorted({pair for uses in words for _, _, pair in uses})
+        for row in range(window.size[0]):
+            first = row * window.row_words
+            weights = _WEIGHTS[first : first + window.row_words] if window.resident else _WEIGHTS
+            if not window.resident:
+                yield from (_fill_weight(weights[pair], first + pair) for pair in needed)
+            for word, uses in enumerate(words):
                 register = data[turn % len(data)]
                 turn += 1
-                offset = plane_offset + row * self.window.row_step + 4 * word
+                offset = plane_offset + row * window.row_step + 4 * word
                 yield ldr(register, _PLANE, offset, "planes")
                 for mnemonic, index, pair in uses:
-                    weights = w01 if pair == "w01" else w12
-                    yield accumulate(mnemonic, accumulators[index], register, weights, accumulators[index])
+                    yield accumulate(mnemonic, accumulators[index], register, weights[pair], accumulators[index])
 
-    def _uses(self, outputs: int) -> list[list[tuple[str, int, str]]]:
-        """Per word of a row: (instruction, output, weights)."""
-        words: list[list[tuple[str, int, str]]] = [[] for _ in range(outputs * self.window.stride // 2 + 2)]
+    def _uses(self, outputs: int) -> list[list[tuple[str, int, int]]]:
+        """Per word of a row: (instruction, output, word of weights): w01, w23, ..., then w12, w34, ..."""
+        pairs = self.window.row_words // 2
+        words: list[list[tuple[str, int, int]]] = [[] for _ in range(outputs * self.window.stride // 2 + pairs + 1)]
         for output in range(outputs):
             first, odd = divmod(output * self.window.stride, 2)
             if odd:
-                words[first].append(("smlatb", output, "w01"))
-                words[first + 1].append(("smlad", output, "w12"))
+                words[first].append(("smlatb", output, 0))
+                for pair in range(pairs):
+                    words[first + 1 + pair].append(("smlad", output, pairs + pair))
             else:
-                words[first].append(("smlad", output, "w01"))
-                words[first + 1].append(("smlabt", output, "w12"))
+                for pair in range(pairs):
+                    words[first + pair].append(("smlad", output, pair))
+                words[first + pairs].append(("smlabt", output, 2 * pairs - 1))
         return [uses for uses in words if uses]
 
 
@@ -306,6 +337,14 @@ def _fill(register: str, slot: str) -> Instruction:
 
 def _spill(register: str, slot: str) -> Instruction:
     return store("str", register, "sp", 4 * _SLOTS.index(slot), f"stack {slot}")
+
+
+def _fill_weight(register: str, word: int) -> Instruction:
+    return ldr(register, "sp", 4 * (len(_SLOTS) + word), "stack weights")
+
+
+def _spill_weight(register: str, word: int) -> Instruction:
+    return store("str", register, "sp", 4 * (len(_SLOTS) + word), "stack weights")
 
 
 def _advance_output(step: int) -> list[Instruction]:
