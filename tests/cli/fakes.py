@@ -10,7 +10,7 @@ from utvm.boards import Board
 from utvm.cli.services import ImageSession, Services, Stage, ToolchainChoice
 from utvm.codegen.program import Program
 from utvm.model import Array, Model
-from utvm.operators import run_reference
+from utvm.operators import ReferenceSequence
 from utvm.session.profile import CodeRange, Profile
 from utvm.session.standalone import Run
 from utvm.toolchain import Compiler, Elf, Image, ImageSizes
@@ -39,14 +39,17 @@ class FakeSession:
         self.image = Image(Path("image.elf"), Elf(Path("image.elf"), 0, (), {}, {}), SIZES)
         self.compiler = compiler
         self.inputs: list[dict[str, Array]] = []
-        self._program, self._model, self._spoil = program, model, spoil
+        self._program, self._sequence, self._spoil = program, ReferenceSequence(model), spoil
 
     def run(self, inputs: Mapping[str, Array], timeout_s: float = 60.0) -> Run:
         assert timeout_s > 0
         self.inputs.append(dict(inputs))
         calls = len(self._program.calls)
-        outputs = self._spoil(run_reference(self._model, dict(inputs)))
+        outputs = self._spoil(self._sequence.run(dict(inputs)))
         return Run(outputs, LAYER_CYCLES * calls + len(self.inputs), (LAYER_CYCLES,) * calls, STACK_BYTES, CYCLES_KIND)
+
+    def reset(self) -> None:
+        self._sequence.reset()
 
     def profile(self, inputs: Mapping[str, Array], timeout_s: float = 60.0) -> Profile:
         run = self.run(inputs, timeout_s)

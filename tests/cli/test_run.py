@@ -34,7 +34,8 @@ def test_json_has_what_the_design_promises(utvm: Invoke, dense: Path, dense_boar
     assert {"name", "operator", "macs", "cycles", "schedule", "kernel", "output_shape"} <= set(first)
     assert (first["operator"], first["macs"], first["cycles"]) == ("FullyConnected", 24, LAYER_CYCLES)
     assert document["ram_bytes"] == {
-        "arena": {"dtcm": 320}, "runtime": 100, "stack_reserved": 2048, "stack_high_water": STACK_BYTES, "total": 2468,
+        "arena": {"dtcm": 320}, "state": {}, "runtime": 100, "stack_reserved": 2048, "stack_high_water": STACK_BYTES,
+        "total": 2468,
     }  # fmt: skip
     assert document["flash_bytes"] == {"text": 5000, "constants": 700, "data": 8, "total": 5708}
     assert (document["mismatches"], document["max_abs_diff"]) == (0, 0.0)

@@ -37,10 +37,11 @@ _VECTORS: dict[str, dict[int, int]] = {
     "SubGraph": {4: 0, 6: 4, 8: 4, 10: 0},  # tensors, inputs, outputs, operators
     "Tensor": {4: 4},  # shape
     "QuantizationParameters": {8: 4, 10: 8},  # scales, zero points
-    "Operator": {6: 4, 8: 4},  # inputs, outputs
+    "Operator": {6: 4, 8: 4, 20: 4},  # inputs, outputs, intermediates
     "Buffer": {4: 1},  # data
     "ReshapeOptions": {4: 4},
     "SqueezeOptions": {4: 4},
+    "VarHandleOptions": {4: 1, 6: 1},  # container, shared name
 }
 _LARGEST_PARAMETER_BYTES = 64  # data up to this size are axes, paddings or biases rather than weights
 
@@ -85,7 +86,12 @@ def layout_of(data: bytes) -> Layout:
         walk.table(model.OperatorCodes(index))
     for index in range(model.BuffersLength()):
         walk.table(model.Buffers(index))
-    graph = walk.table(model.Subgraphs(0))
+    for index in range(model.SubgraphsLength()):
+        _walk_graph(walk, walk.table(model.Subgraphs(index)))
+    return Layout(tuple(sorted(walk.lengths)), tuple(sorted(walk.values)), tuple(sorted(walk.bytes)))
+
+
+def _walk_graph(walk: _Walk, graph: Any) -> None:
     for index in range(graph.TensorsLength()):
         quantization = walk.table(graph.Tensors(index)).Quantization()
         if quantization is not None:
@@ -98,7 +104,6 @@ def layout_of(data: bytes) -> Layout:
             options = getattr(tflite, kind)()
             options.Init(union.Bytes, union.Pos)
             walk.table(options)
-    return Layout(tuple(sorted(walk.lengths)), tuple(sorted(walk.values)), tuple(sorted(walk.bytes)))
 
 
 def _position(data: bytearray, layout: Layout, generator: random.Random) -> int:

@@ -16,6 +16,7 @@ import pytest
 from tests.importers.damage import relu_model
 from tests.importers.mutations import Layout, layout_of, mutate
 from tests.litert.smoke_models import smoke_models
+from tests.streaming.models import streaming_models
 from utvm.boards import load_board
 from utvm.codegen.lifetimes import find_lifetimes
 from utvm.compiler import compile_model
@@ -65,6 +66,12 @@ def _digits() -> Specimen:
     return _specimen(path.name, path.read_bytes())
 
 
+@cache
+def _streaming() -> tuple[Specimen, ...]:
+    """Models with state of every kind."""
+    return tuple(_specimen(f"{name}.tflite", data) for name, data in streaming_models().items())
+
+
 def _try(specimen: Specimen, seed: int, whole: bool, outcome: Outcome) -> None:
     """Import one mutant and take it through the rewrites to the lifetimes, or with `whole` to a program."""
     mutant = mutate(specimen.data, specimen.layout, seed)
@@ -107,6 +114,14 @@ def test_damaged_models_of_every_operator() -> None:
     assert outcome.refused["UnsupportedModelError"] > 100
 
 
+def test_damaged_models_with_state() -> None:
+    outcome = _run(_streaming(), range(1500), whole_every=4)
+    assert not outcome.failures, "\n".join(outcome.failures)
+    assert outcome.imported > 75
+    assert outcome.refused["ImportModelError"] > 300
+    assert outcome.refused["UnsupportedModelError"] > 30
+
+
 def test_damaged_digits() -> None:
     outcome = _run((_digits(),), range(1000), whole_every=10)
     assert not outcome.failures, "\n".join(outcome.failures)
@@ -123,7 +138,7 @@ def test_damaged_benchmark_models(models_dir: Path) -> None:
 
 
 def test_damaged_models_take_little_memory() -> None:
-    specimens = (*_small_specimens(), _digits())
+    specimens = (*_small_specimens(), *_streaming(), _digits())
     worst = (0, "")
     tracemalloc.start()
     try:

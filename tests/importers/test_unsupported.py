@@ -101,7 +101,7 @@ def test_version_below_one() -> None:
 def test_variable_tensor() -> None:
     data = relu_model()
     (item,) = _unsupported(alias(data, graph(data).Tensors(1), damage.IS_VARIABLE, damage.HAS_RANK))
-    assert item.reason.endswith("variable tensors (state) are not supported")
+    assert item.reason.endswith("tensor x: a variable tensor, which RELU does not take")
 
 
 def test_sparse_tensor() -> None:

@@ -20,6 +20,7 @@ from utvm.codegen.model_source import source_files
 from utvm.codegen.program import Program
 from utvm.compiler import provenance
 from utvm.model import Array, Model
+from utvm.rewrites.place_states import place_states
 from utvm.schedules import PORTABLE
 
 RUNTIME_INCLUDE = Path(utvm.__path__[0]) / "runtime" / "include"
@@ -41,6 +42,7 @@ def _driver(program: Program, repeats: int) -> str:
         "#include <stdio.h>",
         '#include "model.h"',
         "int main(void) {",
+        *(["utvm_model_reset();"] if program.states else []),
         f"for (int run = 0; run < {repeats}; ++run) {{",
     ]
     for index, name in enumerate(program.inputs):
@@ -56,7 +58,10 @@ def _driver(program: Program, repeats: int) -> str:
 def run_program(
     program: Program, runs: Sequence[Mapping[str, Array]], flags: Sequence[str] = ("-O1",)
 ) -> list[dict[str, Array]]:
-    """The outputs by name of each run. Compiles with all warnings as errors; raises on any sanitizer report."""
+    """The outputs by name of each run; states are kept from one to the next.
+
+    Compiles with all warnings as errors; raises on any sanitizer report.
+    """
     with tempfile.TemporaryDirectory() as folder:
         build = Path(folder)
         for name, text in source_files(program).items():
@@ -94,7 +99,8 @@ def run_program(
 
 
 def assemble_as_is(model: Model) -> Program:
-    """The program of a model without rewrites, in an arena as large as it needs."""
+    """The program of a model without rewrites but the placing of states, in an arena as large as it needs."""
+    model = place_states(model)
     target = Target("host", load_board("stm32f746-disco").core, (ArenaRegion("ram", 1 << 30),))
     portable = {operator.name: PORTABLE for operator in model.operators}
     return assemble(model, target, provenance(model), portable)
@@ -109,7 +115,7 @@ def merge_models(models: Sequence[Model]) -> Model:
     """Several models side by side in one, names prefixed by m0/, m1/, ...: one compilation runs them all."""
     from dataclasses import replace
 
-    tensors, operators, inputs, outputs = {}, [], [], []
+    tensors, operators, inputs, outputs, states = {}, [], [], [], []
     for index, model in enumerate(models):
         prefix = f"m{index}/"
         for name, tensor in model.tensors.items():
@@ -125,17 +131,31 @@ def merge_models(models: Sequence[Model]) -> Model:
             )
         inputs += [prefix + name for name in model.inputs]
         outputs += [prefix + name for name in model.outputs]
-    return Model("merged", tensors, tuple(operators), tuple(inputs), tuple(outputs))
+        states += [replace(state, tensor=prefix + state.tensor, update=prefix + state.update) for state in model.states]
+    return Model("merged", tensors, tuple(operators), tuple(inputs), tuple(outputs), states=tuple(states))
 
 
 def run_many(
     cases: Sequence[tuple[Model, Mapping[str, Array]]], flags: Sequence[str] = ("-O1",)
 ) -> list[dict[str, Array]]:
     """Outputs of many small models, all kernels compiled together, no rewrite applied."""
+    return [steps[0] for steps in run_many_sequences([(model, [inputs]) for model, inputs in cases], flags)]
+
+
+def run_many_sequences(
+    cases: Sequence[tuple[Model, Sequence[Mapping[str, Array]]]], flags: Sequence[str] = ("-O1",)
+) -> list[list[dict[str, Array]]]:
+    """The same over so many runs, the same number for each model; outputs by model and run."""
     merged = merge_models([model for model, _ in cases])
-    values = {f"m{index}/{name}": value for index, (_, inputs) in enumerate(cases) for name, value in inputs.items()}
-    outputs = run_kernels(merged, values, flags)
-    return [{name: outputs[f"m{index}/{name}"] for name in model.outputs} for index, (model, _) in enumerate(cases)]
+    runs = [
+        {f"m{index}/{name}": value for index, (_, each) in enumerate(cases) for name, value in each[step].items()}
+        for step in range(len(cases[0][1]))
+    ]
+    outputs = run_program(assemble_as_is(merged), runs, flags)
+    return [
+        [{name: step[f"m{index}/{name}"] for name in model.outputs} for step in outputs]
+        for index, (model, _) in enumerate(cases)
+    ]
 
 
 def run_compiled(

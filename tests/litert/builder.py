@@ -1,4 +1,4 @@
-"""Building .tflite models of one subgraph, tensor by tensor and operator by operator."""
+"""Building .tflite models, tensor by tensor and operator by operator."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ _DTYPES = {
     "int16": tflite.TensorType.INT16,
     "int32": tflite.TensorType.INT32,
     "int64": tflite.TensorType.INT64,
+    "resource": tflite.TensorType.RESOURCE,
     "uint8": tflite.TensorType.UINT8,
 }
 
@@ -47,6 +48,7 @@ class _Tensor:
     axis: int
     data: bytes | None
     shape_signature: tuple[int, ...] | None
+    variable: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,16 +59,17 @@ class _Operator:
     version: int
     options: Mapping[str, Any] = field(default_factory=dict)
     custom_data: bytes | None = None  # set: the operator is a custom one
+    intermediates: tuple[int, ...] = ()
 
 
-class ModelBuilder:
-    """Collects tensors and operators; `finish` gives the bytes of the .tflite file.
+class GraphBuilder:
+    """Collects the tensors and operators of one subgraph.
 
     Nothing is checked against an operator's own rules, so that illegal models can be built too.
     """
 
-    def __init__(self, description: str = "built by the utvm tests") -> None:
-        self._description = description
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._tensors: list[_Tensor] = []
         self._operators: list[_Operator] = []
         self._inputs: list[int] = []
@@ -115,6 +118,18 @@ class ModelBuilder:
         data = values.astype(values.dtype.newbyteorder("<")).tobytes()
         return self._add(name, values.shape, values.dtype.name, scale, zero_point, axis, data, None)
 
+    def variable(
+        self,
+        name: str,
+        shape: Sequence[int],
+        dtype: str = "int8",
+        *,
+        scale: Scales = None,
+        zero_point: ZeroPoints = 0,
+    ) -> TensorHandle:
+        """Add a variable tensor: one that keeps its value from run to run."""
+        return self._add(name, shape, dtype, scale, zero_point, 0, None, None, variable=True)
+
     def operator(
         self,
         name: str,
@@ -122,6 +137,7 @@ class ModelBuilder:
         outputs: Sequence[TensorHandle],
         options: Mapping[str, Any] | None = None,
         version: int | None = None,
+        intermediates: Sequence[TensorHandle] = (),
     ) -> None:
         """Add an operator by its schema name (`CONV_2D`); None among the inputs leaves an optional one out.
 
@@ -131,7 +147,16 @@ class ModelBuilder:
         if not hasattr(tflite.BuiltinOperator, name):
             raise ValueError(f"the schema has no operator {name!r}; names are upper case, such as CONV_2D")
         chosen = INT8_VERSIONS.get(name, 1) if version is None else version
-        self._operators.append(_Operator(name, _indices(inputs), _indices(outputs), chosen, dict(options or {})))
+        self._operators.append(
+            _Operator(
+                name,
+                _indices(inputs),
+                _indices(outputs),
+                chosen,
+                dict(options or {}),
+                intermediates=_indices(intermediates),
+            )
+        )
 
     def custom(
         self,
@@ -148,47 +173,6 @@ class ModelBuilder:
         """Make a tensor an output of the model; the order of calls is the order of outputs."""
         self._outputs.append(tensor.index)
 
-    def finish(self) -> bytes:
-        """The .tflite file."""
-        fb = flatbuffers.Builder(1024)
-        buffers = [_buffer(fb, b"")] + [_buffer(fb, t.data) for t in self._tensors if t.data is not None]
-        tensors, next_buffer = [], 1
-        for tensor in self._tensors:
-            tensors.append(_write_tensor(fb, tensor, 0 if tensor.data is None else next_buffer))
-            next_buffer += tensor.data is not None
-        codes = list(dict.fromkeys(_code_of(operator) for operator in self._operators))
-        operators = [_write_operator(fb, o, codes.index(_code_of(o))) for o in self._operators]
-
-        graph_vectors = [
-            _offsets(fb, tensors),
-            _int32s(fb, self._inputs),
-            _int32s(fb, self._outputs),
-            _offsets(fb, operators),
-            fb.CreateString("main"),
-        ]
-        tflite.SubGraphStart(fb)
-        tflite.SubGraphAddTensors(fb, graph_vectors[0])
-        tflite.SubGraphAddInputs(fb, graph_vectors[1])
-        tflite.SubGraphAddOutputs(fb, graph_vectors[2])
-        tflite.SubGraphAddOperators(fb, graph_vectors[3])
-        tflite.SubGraphAddName(fb, graph_vectors[4])
-        subgraph = tflite.SubGraphEnd(fb)
-
-        model_vectors = [
-            _offsets(fb, [_write_code(fb, *code) for code in codes]),
-            _offsets(fb, [subgraph]),
-            fb.CreateString(self._description),
-            _offsets(fb, buffers),
-        ]
-        tflite.ModelStart(fb)
-        tflite.ModelAddVersion(fb, 3)
-        tflite.ModelAddOperatorCodes(fb, model_vectors[0])
-        tflite.ModelAddSubgraphs(fb, model_vectors[1])
-        tflite.ModelAddDescription(fb, model_vectors[2])
-        tflite.ModelAddBuffers(fb, model_vectors[3])
-        fb.Finish(tflite.ModelEnd(fb), b"TFL3")
-        return bytes(fb.Output())
-
     def _add(
         self,
         name: str,
@@ -199,6 +183,7 @@ class ModelBuilder:
         axis: int,
         data: bytes | None,
         shape_signature: Sequence[int] | None,
+        variable: bool = False,
     ) -> TensorHandle:
         if dtype not in _DTYPES:
             raise ValueError(f"tensor {name}: dtype {dtype!r} is none of {', '.join(_DTYPES)}")
@@ -210,8 +195,75 @@ class ModelBuilder:
             raise ValueError(f"tensor {name}: {len(scales)} scales but {len(zero_points)} zero points")
         handle = TensorHandle(len(self._tensors), name, tuple(int(d) for d in shape), dtype)
         signature = None if shape_signature is None else tuple(int(d) for d in shape_signature)
-        self._tensors.append(_Tensor(handle, scales, zero_points, axis, data, signature))
+        self._tensors.append(_Tensor(handle, scales, zero_points, axis, data, signature, variable))
         return handle
+
+    def _codes(self) -> list[tuple[str, int, bool]]:
+        return [_code_of(operator) for operator in self._operators]
+
+    def _data(self) -> list[bytes]:
+        return [tensor.data for tensor in self._tensors if tensor.data is not None]
+
+    def _write(self, fb: flatbuffers.Builder, first_buffer: int, codes: Sequence[tuple[str, int, bool]]) -> int:
+        """The subgraph's table, whose constants are in buffers from `first_buffer` on."""
+        tensors, next_buffer = [], first_buffer
+        for tensor in self._tensors:
+            tensors.append(_write_tensor(fb, tensor, 0 if tensor.data is None else next_buffer))
+            next_buffer += tensor.data is not None
+        operators = [_write_operator(fb, o, codes.index(_code_of(o))) for o in self._operators]
+        vectors = [
+            _offsets(fb, tensors),
+            _int32s(fb, self._inputs),
+            _int32s(fb, self._outputs),
+            _offsets(fb, operators),
+            fb.CreateString(self._name),
+        ]
+        tflite.SubGraphStart(fb)
+        tflite.SubGraphAddTensors(fb, vectors[0])
+        tflite.SubGraphAddInputs(fb, vectors[1])
+        tflite.SubGraphAddOutputs(fb, vectors[2])
+        tflite.SubGraphAddOperators(fb, vectors[3])
+        tflite.SubGraphAddName(fb, vectors[4])
+        return int(tflite.SubGraphEnd(fb))
+
+
+class ModelBuilder(GraphBuilder):
+    """The main subgraph of a model; `finish` gives the bytes of the .tflite file."""
+
+    def __init__(self, description: str = "built by the utvm tests") -> None:
+        super().__init__("main")
+        self._description = description
+        self._others: list[GraphBuilder] = []
+
+    def subgraph(self, name: str) -> tuple[int, GraphBuilder]:
+        """Add another subgraph; its index and its builder."""
+        self._others.append(GraphBuilder(name))
+        return len(self._others), self._others[-1]
+
+    def finish(self) -> bytes:
+        """The .tflite file."""
+        fb = flatbuffers.Builder(1024)
+        graphs: list[GraphBuilder] = [self, *self._others]
+        buffers = [_buffer(fb, b"")] + [_buffer(fb, data) for graph in graphs for data in graph._data()]
+        codes = list(dict.fromkeys(code for graph in graphs for code in graph._codes()))
+        subgraphs, next_buffer = [], 1
+        for graph in graphs:
+            subgraphs.append(graph._write(fb, next_buffer, codes))
+            next_buffer += len(graph._data())
+        model_vectors = [
+            _offsets(fb, [_write_code(fb, *code) for code in codes]),
+            _offsets(fb, subgraphs),
+            fb.CreateString(self._description),
+            _offsets(fb, buffers),
+        ]
+        tflite.ModelStart(fb)
+        tflite.ModelAddVersion(fb, 3)
+        tflite.ModelAddOperatorCodes(fb, model_vectors[0])
+        tflite.ModelAddSubgraphs(fb, model_vectors[1])
+        tflite.ModelAddDescription(fb, model_vectors[2])
+        tflite.ModelAddBuffers(fb, model_vectors[3])
+        fb.Finish(tflite.ModelEnd(fb), b"TFL3")
+        return bytes(fb.Output())
 
 
 def _indices(tensors: Sequence[TensorHandle | None]) -> tuple[int, ...]:
@@ -269,6 +321,8 @@ def _write_tensor(fb: flatbuffers.Builder, tensor: _Tensor, buffer: int) -> int:
         tflite.TensorAddQuantization(fb, quantization)
     if signature is not None:
         tflite.TensorAddShapeSignature(fb, signature)
+    if tensor.variable:
+        tflite.TensorAddIsVariable(fb, True)
     return int(tflite.TensorEnd(fb))
 
 
@@ -276,6 +330,7 @@ def _write_operator(fb: flatbuffers.Builder, operator: _Operator, code: int) -> 
     custom = fb.CreateByteVector(operator.custom_data) if operator.custom_data else None
     options = None if operator.custom_data is not None else write_options(fb, operator.name, operator.options)
     inputs, outputs = _int32s(fb, operator.inputs), _int32s(fb, operator.outputs)
+    intermediates = _int32s(fb, operator.intermediates) if operator.intermediates else None
     tflite.OperatorStart(fb)
     tflite.OperatorAddOpcodeIndex(fb, code)
     tflite.OperatorAddInputs(fb, inputs)
@@ -285,6 +340,8 @@ def _write_operator(fb: flatbuffers.Builder, operator: _Operator, code: int) -> 
         tflite.OperatorAddBuiltinOptions(fb, options.offset)
     if custom is not None:
         tflite.OperatorAddCustomOptions(fb, custom)
+    if intermediates is not None:
+        tflite.OperatorAddIntermediates(fb, intermediates)
     return int(tflite.OperatorEnd(fb))
 
 

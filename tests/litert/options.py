@@ -37,6 +37,8 @@ _ENUMERATIONS = {
     "WeightsFormat": "FullyConnectedOptionsWeightsFormat",
 }
 
+_STRINGS = ("Container", "SharedName")
+
 
 @dataclass(frozen=True)
 class WrittenOptions:
@@ -65,11 +67,22 @@ def _value(field: str, value: Any) -> Any:
     return names[value]
 
 
+def _is_vector(table: str, field: str) -> bool:
+    return field in _STRINGS or hasattr(tflite, f"{table}Start{field}Vector")
+
+
+def _vector(buffer: flatbuffers.Builder, value: Any) -> int:
+    if isinstance(value, str):
+        return int(buffer.CreateString(value))
+    return int(buffer.CreateNumpyVector(np.asarray(value, dtype=np.int32)))
+
+
 def write_options(buffer: flatbuffers.Builder, operator: str, options: Mapping[str, Any]) -> WrittenOptions | None:
     """Write `options` as the table that `operator` has in the schema; None if it has no table.
 
-    Keys are field names (`StrideH`), values numbers, booleans, lists of int32, or names of an enumeration
-    (`Padding="SAME"`). Fields left out keep the schema's default. Raises ValueError on an unknown field or name.
+    Keys are field names (`StrideH`), values numbers, booleans, lists of int32, names of an enumeration
+    (`Padding="SAME"`) or strings (`SharedName`). Fields left out keep the schema's default. Raises ValueError on an
+    unknown field or name.
     """
     table = _table_of(operator)
     if table is None:
@@ -84,9 +97,7 @@ def write_options(buffer: flatbuffers.Builder, operator: str, options: Mapping[s
 
     # Vectors are written before the table that points at them is opened.
     values = {
-        field: buffer.CreateNumpyVector(np.asarray(value, dtype=np.int32))
-        if hasattr(tflite, f"{table}Start{field}Vector")
-        else _value(field, value)
+        field: _vector(buffer, value) if _is_vector(table, field) else _value(field, value)
         for field, value in options.items()
     }
     getattr(tflite, f"{table}Start")(buffer)

@@ -14,6 +14,7 @@ from tests.kernels.host import RUNTIME_INCLUDE, SANITIZERS, WARNINGS, host_compi
 from utvm.model import fixed_point
 from utvm.model.fixed_point import INT32_MAX, INT32_MIN, Int64Array
 from utvm.model.gemmlowp import reciprocal
+from utvm.model.gemmlowp_int16 import logistic_int16, tanh_int16
 
 # One line per function: a number, three arguments; the answer comes back as a line.
 DRIVER = """
@@ -30,6 +31,8 @@ static int32_t call(int function, int32_t x, int64_t y, int32_t z) {
     case 6: return utvm_leading_zeros((uint32_t)x);
     case 7: return utvm_saturating_shift_left(x, z);
     case 8: return utvm_rounding_divide(x, z);
+    case 10: return utvm_logistic_q15(x);
+    case 11: return utvm_tanh_q15(x, z);
     default: return utvm_clamp(x, (int32_t)y, z);
     }
 }
@@ -126,3 +129,14 @@ def test_division_and_clamp(driver: Path) -> None:
     np.testing.assert_array_equal(_run(driver, 8, total, 0, count), np.where(total > 0, magnitude, -magnitude))
     low, high = -rng.integers(0, 200, 5000), rng.integers(0, 200, 5000)
     np.testing.assert_array_equal(_run(driver, 9, total >> 12, low, high), np.clip(total >> 12, low, high))
+
+
+def test_logistic_and_tanh_of_all_sixteen_bits(driver: Path) -> None:
+    x = np.arange(-(1 << 15), 1 << 15, dtype=np.int64)
+    np.testing.assert_array_equal(_run(driver, 10, x, 0, 0), logistic_int16(x))
+    for integer_bits in range(7):
+        got = _run(driver, 11, x, 0, integer_bits)
+        np.testing.assert_array_equal(got, tanh_int16(x, integer_bits))
+        # And they are those functions, within what 16 bits can say.
+        assert np.abs(got / 2**15 - np.tanh(x / 2.0 ** (15 - integer_bits))).max() < 4e-4
+    assert np.abs(logistic_int16(x) / 2**15 - 1 / (1 + np.exp(-x / 2.0**12))).max() < 4e-4

@@ -42,10 +42,11 @@ def _values(rng: np.random.Generator, step: float, zero_point: int, shape: tuple
 def _quantize_cases(count: int) -> Iterator[Case]:
     rng = np.random.default_rng(3)
     for number in range(count):
-        dtype = str(rng.choice(["int8", "uint8"]))
+        dtype = str(rng.choice(["int8", "uint8", "int16"]))
         step = scale(rng, 1e-6, 1e3)
         limits = np.iinfo(dtype)
         zero_point = int(rng.choice([limits.min, limits.max, int(rng.integers(limits.min, limits.max + 1))]))
+        zero_point = 0 if dtype == "int16" else zero_point
         shape = tuple(int(extent) for extent in rng.integers(1, 9, int(rng.integers(1, 4))))
         x = _values(rng, step, zero_point, shape)
         model = _model("QUANTIZE", shape, ("float32", None, 0), (dtype, step, zero_point))
@@ -62,6 +63,23 @@ def _dequantize_cases(count: int) -> Iterator[Case]:
         shape = tuple(int(extent) for extent in rng.integers(1, 9, int(rng.integers(1, 4))))
         model = _model("DEQUANTIZE", shape, (dtype, step, zero_point), ("float32", None, 0))
         yield Case(model, (any_array(rng, shape, dtype),), f"{number}: {dtype} {step} {zero_point}")
+
+
+def _requantize_cases(count: int) -> Iterator[Case]:
+    """Between 8 and 16 bits, and between two scales of 16 bits."""
+    rng = np.random.default_rng(5)
+    for number in range(count):
+        dtypes = [("int8", "int16"), ("int16", "int8"), ("int16", "int16")][number % 3]
+        zero_points = [0 if dtype == "int16" else int(rng.integers(-128, 128)) for dtype in dtypes]
+        steps = [scale(rng, 1e-5, 1e2) for _ in dtypes]
+        shape = tuple(int(extent) for extent in rng.integers(1, 9, int(rng.integers(1, 4))))
+        source, result = (dtypes[0], steps[0], zero_points[0]), (dtypes[1], steps[1], zero_points[1])
+        model = _model("QUANTIZE", shape, source, result)
+        yield Case(model, (any_array(rng, shape, dtypes[0]),), f"{number}: {source} to {result}")
+
+
+def test_requantize_equals_litert() -> None:
+    assert compare_all(_requantize_cases(120), at_least=120) == 120
 
 
 def test_quantize_equals_litert() -> None:
@@ -89,7 +107,9 @@ def test_what_no_integer_holds_saturates(quantizer: Model) -> None:
 @pytest.mark.parametrize(
     ("operator", "source", "result", "reason"),
     [
-        ("QUANTIZE", ("float32", None, 0), ("int16", 1.0, 0), "int16"),
+        ("QUANTIZE", ("float32", None, 0), ("int16", 1.0, 3), "zero point"),
+        ("QUANTIZE", ("float32", None, 0), ("int32", 1.0, 0), "int32"),
+        ("QUANTIZE", ("uint8", 1.0, 0), ("int16", 1.0, 0), "uint8 to int16"),
         ("QUANTIZE", ("float32", None, 0), ("int8", [1.0, 2.0], 0), "per channel"),
         ("QUANTIZE", ("float32", None, 0), ("int8", None, 0), "not quantized"),
         ("QUANTIZE", ("int32", 1.0, 0), ("int8", 1.0, 0), "int32"),

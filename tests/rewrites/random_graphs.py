@@ -31,6 +31,8 @@ class _Grower:
         self.random = self.g.random
         self.pool = [self.g.input((1, 4, 5, 3)), self.g.input((1, 4, 5, 3)), self.g.input((6, 4))]
         self.pool.append(self.g.constant(self.random.integers(-128, 128, (1, 4, 5, 3), dtype=np.int8)))
+        self.states = [self.g.state((1, 4, 5, 3)), self.g.state((6, 4)), self.g.state((60,))] if seed % 2 else []
+        self.pool += self.states
 
     def below(self, limit: int) -> int:
         return int(self.random.integers(limit))
@@ -178,7 +180,7 @@ _KINDS: tuple[Callable[[_Grower], str | None], ...] = (
 
 
 def random_graph(seed: int, operators: int = 18) -> Model:
-    """A graph of about that many operators with several outputs, some in the middle."""
+    """A graph of about that many operators with several outputs, some in the middle; every other one has states."""
     grower = _Grower(seed)
     made: list[str] = []
     for _ in range(operators):
@@ -191,4 +193,7 @@ def random_graph(seed: int, operators: int = 18) -> Model:
     read = grower.g.read()
     outputs = {made[-1], made[grower.below(len(made))]}
     outputs.update(name for name in made if name not in read and grower.maybe())
+    for state in grower.states:
+        fitting = [name for name in grower.pool if grower.g.shape(name) == grower.g.shape(state)]
+        grower.g.update(state, fitting[grower.below(len(fitting))])
     return grower.g.model(*sorted(outputs))

@@ -9,11 +9,12 @@ import pytest
 from tests.kernels.host import merge_models, run_compiled
 from tests.rewrites.graphs import GraphBuilder, assert_same_bytes, kinds, random_inputs
 from tests.rewrites.random_graphs import random_graph
-from utvm.codegen.lifetimes import find_lifetimes, is_view
+from utvm.codegen.lifetimes import find_lifetimes
 from utvm.errors import ModelError
 from utvm.model import Model
 from utvm.model.operator_types import Pad, Reshape, Transpose
-from utvm.operators import run_reference
+from utvm.model.storage import is_view
+from utvm.operators import ReferenceSequence
 from utvm.rewrites import PIPELINE, pipeline, rewrite
 from utvm.rewrites.remove_dead_channels import remove_dead_channels
 
@@ -60,14 +61,16 @@ def test_random_graphs_keep_their_bytes(seed: int) -> None:
 def _assert_memory_is_whole(model: Model) -> None:
     """Follow which tensors each storage holds: every read, and every output in the end, must find its own."""
     storage = find_lifetimes(model).storage
-    holds: dict[str, set[str]] = {name: {name} for name in model.inputs}
+    holds: dict[str, set[str]] = {name: {name} for name in model.given}
     for operator in model.operators:
         for name in operator.inputs:
             assert model.tensors[name].is_constant or name in holds[storage[name]], f"{operator} reads {name} too late"
         for name in operator.outputs:
             holds[storage[name]] = {name} | (holds[storage[name]] if is_view(model, operator) else set())
-    for name in model.outputs:
-        assert name in holds[storage[name]], f"output {name} was overwritten"
+    for name in model.results:
+        assert name in holds[storage[name]], f"result {name} was overwritten"
+    for state in model.states:
+        assert storage[state.update] == state.tensor
 
 
 def test_compiled_random_graphs_give_the_same_bytes() -> None:
@@ -76,8 +79,9 @@ def test_compiled_random_graphs_give_the_same_bytes() -> None:
     assert sum(operator.in_place is not None for operator in rewritten.operators) >= COMPILED_GRAPHS // 2
     runs = [random_inputs(model, seed) for seed in range(3)]
     # Optimized, so that a wrong `restrict` would show.
+    sequence = ReferenceSequence(model)
     for inputs, got in zip(runs, run_compiled(model, runs, flags=("-O2",)), strict=True):
-        for name, expected in run_reference(model, inputs).items():
+        for name, expected in sequence.run(inputs).items():
             np.testing.assert_array_equal(got[name], expected, err_msg=name)
 
 

@@ -63,7 +63,7 @@ def test_an_index_outside_the_model_is_ignored(profile: ctypes.CDLL, index: int)
 
 
 def test_a_model_without_layers_links(tmp_path: Path) -> None:
-    sources = [RUNTIME / "common" / "profile.c", RUNTIME / "common" / "no_layers.c", tmp_path / "clock.c"]
+    sources = [RUNTIME / "common" / "profile.c", RUNTIME / "common" / "defaults.c", tmp_path / "clock.c"]
     sources[2].write_text('#include "utvm_cycles.h"\nuint64_t utvm_cycles_now(void) { return 5; }\n', encoding="utf-8")
     library = build_shared_library(find_host_compiler(), sources, tmp_path / "libprofile.so", [RUNTIME / "include"])
     loaded = ctypes.CDLL(str(library))

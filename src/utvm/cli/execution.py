@@ -39,17 +39,36 @@ def execute(
     toolchain: ToolchainChoice,
     timeout_s: float,
     progress: Progress,
+    reset_every: int | None = None,
 ) -> Execution:
-    """Build and load the program, run it once per input, each run within `timeout_s`."""
+    """Build and load the program, run it once per input, each run within `timeout_s`.
+
+    A program's states are kept from run to run; they begin anew before every `reset_every`-th one.
+    """
     with open_session(program, board, toolchain, progress.stage) as session:
-        label = f"Running on {board.name}"
-        runs = tuple(session.run(one, timeout_s=timeout_s) for one in progress.steps(label, inputs))
-        return Execution(runs, session.sizes, session.compiler)
+        runs = []
+        for index, one in enumerate(progress.steps(f"Running on {board.name}", inputs)):
+            if program.states and _begins(index, reset_every):
+                session.reset()
+            runs.append(session.run(one, timeout_s=timeout_s))
+        return Execution(tuple(runs), session.sizes, session.compiler)
 
 
-def references(model: Model, inputs: Sequence[Mapping[str, Array]], progress: Progress) -> list[dict[str, Array]]:
-    """The outputs of every run as the operators' numpy references give them."""
-    from utvm.operators import run_reference
+def references(
+    model: Model, inputs: Sequence[Mapping[str, Array]], progress: Progress, reset_every: int | None = None
+) -> list[dict[str, Array]]:
+    """The outputs of every run as the operators' numpy references give them, states kept and begun anew likewise."""
+    from utvm.operators import ReferenceSequence
 
-    steps = progress.steps("Computing the reference on this machine", inputs)
-    return [run_reference(model, dict(one)) for one in steps]
+    sequence = ReferenceSequence(model)
+    outputs = []
+    for index, one in enumerate(progress.steps("Computing the reference on this machine", inputs)):
+        if _begins(index, reset_every):
+            sequence.reset()
+        outputs.append(sequence.run(dict(one)))
+    return outputs
+
+
+def _begins(index: int, reset_every: int | None) -> bool:
+    """Whether a run is the first of a sequence behind another one."""
+    return index > 0 and reset_every is not None and index % reset_every == 0

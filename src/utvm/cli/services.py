@@ -34,6 +34,9 @@ class RunningSession(Protocol):
     def run(self, inputs: Mapping[str, Array], timeout_s: float = ...) -> Run:
         """One run on inputs by name."""
 
+    def reset(self) -> None:
+        """Give the program's states their initial values again."""
+
 
 class ImageSession(RunningSession, Protocol):
     """A board with a standalone image on it."""

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from utvm.boards import Core
 from utvm.codegen.kernel_source import KernelText, kernel_text
 from utvm.codegen.library_files import merged
 from utvm.codegen.lifetimes import Lifetimes, find_lifetimes
-from utvm.codegen.memory_plan import ArenaRegion, Item, MemoryPlan, plan_memory
+from utvm.codegen.memory_plan import ArenaRegion, Item, MemoryPlan, Slot, StatePlan, plan_memory, plan_states
 from utvm.codegen.names import Identifiers
-from utvm.codegen.program import Call, CallArgument, Constant, KernelSource, PlacedTensor, Program
+from utvm.codegen.program import (
+    STATE_REGION,
+    Call,
+    CallArgument,
+    Constant,
+    KernelSource,
+    PlacedTensor,
+    Program,
+    StateValue,
+)
 from utvm.codegen.scheduling import (
     keep_within_flash,
     overlapping_items,
@@ -23,6 +34,7 @@ from utvm.codegen.scheduling import (
 )
 from utvm.errors import CodegenError, OutOfMemoryError
 from utvm.model.graph import Model
+from utvm.model.state import State
 from utvm.model.tensor import Array
 from utvm.operators import rule_of
 from utvm.operators.kernel import AnyKernel, CKernel, CodeUnit, LibraryCode
@@ -87,15 +99,18 @@ def assemble(
     lifetimes = find_lifetimes(model)
     collected = _Collected()
     sites = sites_of(model, lifetimes, target.core)
-    scheduled, plan = _scheduled_and_planned(model.name, target, sites, lifetimes, schedules or {})
+    states = plan_states(lifetimes.states, target.regions, model.name)
+    beside = replace(target, regions=states.rest)
+    scheduled, plan = _scheduled_and_planned(model.name, beside, sites, lifetimes, schedules or {})
     calls = tuple(
         _call(model, index, site, schedule, kernel, collected, plan)
         for index, (site, (schedule, kernel)) in enumerate(zip(sites, scheduled, strict=True))
     )
+    values = tuple(_state_value(state, collected) for state in model.states)
     return Program(
         model=model.name,
         board=target.board,
-        tensors=_placed_tensors(model, lifetimes, plan),
+        tensors=_placed_tensors(model, lifetimes, plan, states),
         constants=tuple(collected.constants.values()),
         kernels=tuple(collected.kernels.values()),
         units=tuple(collected.units.values()),
@@ -105,6 +120,9 @@ def assemble(
         arenas=plan.used_bytes,
         provenance=provenance | {f"library {code.name}": code.version for code in collected.libraries.values()},
         libraries=tuple(collected.libraries.values()),
+        states=values,
+        state_bytes=states.size_bytes,
+        state_region=states.region,
     )
 
 
@@ -179,11 +197,23 @@ def _call(
     )
 
 
-def _placed_tensors(model: Model, lifetimes: Lifetimes, plan: MemoryPlan) -> tuple[PlacedTensor, ...]:
+def _state_value(state: State, collected: _Collected) -> StateValue:
+    """A state whose elements are all the same number needs no constant."""
+    first = state.initial.flat[0]
+    fill = np.full(state.initial.shape, first)
+    if fill.tobytes() == state.initial.tobytes() and np.isfinite(first):
+        return StateValue(state.tensor, fill=first.item())
+    return StateValue(state.tensor, initial=collected.constant(state.initial, state.tensor, "initial"))
+
+
+def _placed_tensors(
+    model: Model, lifetimes: Lifetimes, plan: MemoryPlan, states: StatePlan
+) -> tuple[PlacedTensor, ...]:
     identifiers = Identifiers()
     placed = []
     for name, root in lifetimes.storage.items():
-        tensor, slot, (first, last) = model.tensors[name], plan.slots[root], lifetimes.spans[name]
+        tensor, (first, last) = model.tensors[name], lifetimes.spans[name]
+        slot = Slot(STATE_REGION, states.offsets[root]) if root in states.offsets else plan.slots[root]
         placed.append(
             PlacedTensor(
                 name=name,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from utvm.boards import Board
-from utvm.codegen.lifetimes import is_view
 from utvm.codegen.memory_plan import ArenaRegion
 from utvm.errors import OutOfMemoryError
 from utvm.model.graph import Model
+from utvm.model.storage import is_view
 
 # .data and .bss of the runtime besides the cycles of each layer; the linker has the last word.
 RUNTIME_DATA_BYTES = 768

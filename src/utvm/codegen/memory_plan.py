@@ -111,6 +111,41 @@ def plan_memory(items: Sequence[Item], regions: Sequence[ArenaRegion], model: st
     raise _out_of_memory(items, regions, model, peak, peak_call)
 
 
+@dataclass(frozen=True)
+class StatePlan:
+    """Offsets of the states in a block of their own, in a region where the arenas may have the `rest`."""
+
+    offsets: dict[str, int]
+    region: str
+    size_bytes: int
+    rest: tuple[ArenaRegion, ...]
+
+
+def plan_states(states: Sequence[Item], regions: Sequence[ArenaRegion], model: str) -> StatePlan:
+    """Place the states one behind the other in the first region that can hold them all.
+
+    Raises OutOfMemoryError if none can.
+    """
+    offsets: dict[str, int] = {}
+    size = 0
+    for item in states:
+        offsets[item.name] = size
+        size += item.aligned_bytes
+    if not size:
+        return StatePlan({}, "", 0, tuple(regions))
+    for chosen in regions:
+        if size <= chosen.capacity_bytes:
+            # An arena begins at a multiple of more than what the states are aligned to.
+            left = max(chosen.capacity_bytes - size - ALIGNMENT_BYTES, 0)
+            rest = tuple(ArenaRegion(r.name, left if r is chosen else r.capacity_bytes) for r in regions)
+            return StatePlan(offsets, chosen.name, size, rest)
+    places = ", ".join(f"{region.name} {region.capacity_bytes:,}" for region in regions)
+    raise OutOfMemoryError(
+        f"{model}: its states need {size:,} bytes of RAM in one region, the board has {places}.\n"
+        "Try a board with more RAM."
+    )
+
+
 def live_peak(items: Sequence[Item]) -> tuple[int, int]:
     """The most bytes alive during one call, and that call: no plan can do with less."""
     best, call = 0, 0

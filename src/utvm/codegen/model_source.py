@@ -4,25 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from utvm.codegen.c_text import C_TYPES, CWriter
+from utvm.codegen.c_text import C_TYPES, CWriter, literal
 from utvm.codegen.kernel_files import HEADER_NAMES, UNIT_FILES, begin_file, begin_guard, kernel_files
 from utvm.codegen.library_files import library_sources
-from utvm.codegen.program import Call, CallArgument, PlacedTensor, Program
+from utvm.codegen.program import STATE_REGION, Call, CallArgument, PlacedTensor, Program
+from utvm.model.tensor import ITEM_SIZE_BYTES
 
 __all__ = [
     "HEADER_NAMES",
+    "STATE_BLOCK",
     "UNIT_FILES",
     "arena_definitions",
     "arena_name",
     "call_lines",
     "compiled_files",
     "model_header",
+    "reset_lines",
     "source_files",
     "tensor_macros",
 ]
 
+STATE_BLOCK = "utvm_model_state"
+"""C symbol of the block of states in a standalone image."""
+
 Base = Callable[[str], str]
-"""From a region to the C expression of its arena's first byte."""
+"""From a region, or STATE_REGION, to the C expression of the first byte there."""
 
 
 def source_files(program: Program) -> dict[str, str]:
@@ -48,6 +54,9 @@ def model_header(program: Program) -> str:
         out.line(f"#define UTVM_ARENA_{region.upper()}_BYTES {size_bytes}")
     for region in program.arenas:
         out.line(f"extern uint8_t utvm_arena_{region}[UTVM_ARENA_{region.upper()}_BYTES];")
+    if program.states:
+        out.line(f"#define UTVM_MODEL_STATE_BYTES {program.state_bytes}")
+        out.line(f"extern uint8_t {STATE_BLOCK}[UTVM_MODEL_STATE_BYTES];")
     out.line()
     tensor_macros(out, program, arena_name)
     out.line()
@@ -58,6 +67,10 @@ def model_header(program: Program) -> str:
     out.comment(["Computes the outputs from the inputs, which it may overwrite; 0 on success."])
     out.line("int32_t utvm_model_run(void);")
     out.line()
+    if program.states:
+        out.comment(["What runs keep for the next begins anew; also to be called before the first run."])
+        out.line("void utvm_model_reset(void);")
+        out.line()
     out.comment(["Per layer, when compiled with UTVM_PROFILE."])
     out.line(f"#define UTVM_MODEL_LAYER_COUNT {len(program.calls)}")
     out.line("extern const int32_t utvm_model_layer_count;")
@@ -68,14 +81,14 @@ def model_header(program: Program) -> str:
 
 
 def arena_name(region: str) -> str:
-    """The C name of a region's arena."""
-    return f"utvm_arena_{region}"
+    """The C name of a region's arena, or of the block of states."""
+    return STATE_BLOCK if region == STATE_REGION else f"utvm_arena_{region}"
 
 
 def tensor_macros(out: CWriter, program: Program, base: Base) -> None:
     """`T_symbol` for every activation: a pointer into its arena."""
     out.comment(
-        ["Activations in the arenas. Each holds its value from the layer that writes it to the last that reads it."]
+        ["Activations in their places. Each holds its value from the layer that writes it to the last that reads it."]
     )
     for tensor in program.tensors:
         shape = "x".join(str(extent) for extent in tensor.shape) or "1"
@@ -100,6 +113,10 @@ def _model(program: Program) -> str:
     out.line("#define utvm_layer_end(index) ((void)0)")
     out.line("#endif")
     out.line()
+    if program.states:
+        with out.block("void utvm_model_reset(void)"):
+            reset_lines(out, program)
+        out.line()
     with out.block("int32_t utvm_model_run(void)"):
         out.line("int32_t status = 0;")
         for index, call in enumerate(program.calls):
@@ -116,10 +133,13 @@ def _model(program: Program) -> str:
 
 
 def arena_definitions(out: CWriter, program: Program) -> None:
-    """The arenas that model.h declares, and an empty line."""
+    """The arenas and the block of states that model.h declares, and an empty line."""
     for region in program.arenas:
         out.line(f'__attribute__((section(".utvm_arena.{region}"), aligned(16)))')
         out.line(f"uint8_t {arena_name(region)}[UTVM_ARENA_{region.upper()}_BYTES];")
+    if program.states:
+        out.line(f'__attribute__((section(".utvm_state.{program.state_region}"), aligned(8)))')
+        out.line(f"uint8_t {STATE_BLOCK}[UTVM_MODEL_STATE_BYTES];")
     out.line()
 
 
@@ -132,6 +152,16 @@ def call_lines(out: CWriter, program: Program, call: Call, base: Base) -> None:
     for index, text in enumerate(texts):
         tail = "," if index + 1 < len(texts) else ");"
         out.line(f"{head if index == 0 else ' ' * len(head)}{text}{tail}")
+
+
+def reset_lines(out: CWriter, program: Program) -> None:
+    """Loops that give every state its initial value; needs the macros of `tensor_macros`."""
+    for state in program.states:
+        tensor = program.tensor(state.tensor)
+        count = tensor.size_bytes // ITEM_SIZE_BYTES[tensor.dtype]
+        value = f"{state.initial}[i]" if state.initial else literal(state.fill, tensor.dtype)
+        with out.block(f"for (int32_t i = 0; i < {count}; ++i)"):
+            out.line(f"T_{tensor.symbol}[i] = {value};")
 
 
 def _argument(argument: CallArgument, places: dict[str, PlacedTensor], c_type: str, base: Base) -> str:

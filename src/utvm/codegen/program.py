@@ -6,15 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from utvm.errors import UsageError
 from utvm.model.quantization import Quantization
 from utvm.model.tensor import ITEM_SIZE_BYTES, Array
 from utvm.operators.kernel import CodeUnit, LibraryCode
 
+STATE_REGION = "state"
+"""Stands for the block of states where tensors name the region of their arena."""
+
 
 @dataclass(frozen=True)
 class PlacedTensor:
-    """An activation and its place: `offset` bytes into the arena of `region`.
+    """An activation and its place: `offset` bytes into the arena of `region`, or into the block of states.
 
     It holds its value from the end of call `first` (-1: before the run) to call `last`, which may write over it.
     """
@@ -95,8 +100,22 @@ class Call:
 
 
 @dataclass(frozen=True)
+class StateValue:
+    """A value that outlives a run, in the place of `tensor`. A reset makes it the constant of symbol `initial`, or
+    `fill` in every element where that is empty."""
+
+    tensor: str
+    fill: int | float = 0
+    initial: str = ""
+
+
+@dataclass(frozen=True)
 class Program:
-    """Everything that a session or an export needs to run the model on its board."""
+    """Everything that a session or an export needs to run the model on its board.
+
+    `states` are kept from run to run, in a block of `state_bytes` that lies in `state_region` of the board and belongs
+    to no arena; both are 0 and empty for most models.
+    """
 
     model: str
     board: str
@@ -110,6 +129,17 @@ class Program:
     arenas: Mapping[str, int]
     provenance: Mapping[str, str]
     libraries: tuple[LibraryCode, ...] = ()
+    states: tuple[StateValue, ...] = ()
+    state_bytes: int = 0
+    state_region: str = ""
+
+    def initial_value(self, state: StateValue) -> Array:
+        """What a reset makes of a state, in its tensor's shape and dtype."""
+        tensor = self.tensor(state.tensor)
+        if not state.initial:
+            return np.full(tensor.shape, state.fill, dtype=tensor.dtype)
+        data = next(constant.data for constant in self.constants if constant.symbol == state.initial)
+        return data.reshape(tensor.shape)
 
     def tensor(self, name: str) -> PlacedTensor:
         """The activation of that name."""
@@ -124,6 +154,11 @@ class Program:
     def arena_bytes(self) -> int:
         """Bytes of all arenas."""
         return sum(self.arenas.values())
+
+    @property
+    def states_by_region(self) -> dict[str, int]:
+        """Bytes of the block of states by the region it lies in; empty without states."""
+        return {self.state_region: self.state_bytes} if self.states else {}
 
     @property
     def constant_bytes(self) -> int:

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from utvm.codegen.library_files import kernels_name
 from utvm.codegen.library_io import LibraryRecord, library_record, loaded_library
 from utvm.codegen.model_source import UNIT_FILES, source_files
-from utvm.codegen.program import Call, Constant, KernelSource, PlacedTensor, Program
+from utvm.codegen.program import Call, Constant, KernelSource, PlacedTensor, Program, StateValue
 from utvm.errors import ProgramError
 from utvm.model.tensor import ITEM_SIZE_BYTES
 from utvm.operators.kernel import CodeUnit
@@ -77,6 +77,9 @@ class _Metadata(BaseModel):
     arenas: dict[str, int]
     provenance: dict[str, str]
     files_sha256: dict[str, str]
+    states: tuple[StateValue, ...] = ()
+    state_bytes: int = 0
+    state_region: str = ""
 
 
 def save_program(program: Program, folder: Path) -> None:
@@ -151,6 +154,9 @@ def load_program(folder: Path) -> Program:
         arenas=metadata.arenas,
         provenance=metadata.provenance,
         libraries=libraries,
+        states=metadata.states,
+        state_bytes=metadata.state_bytes,
+        state_region=metadata.state_region,
     )
 
 
@@ -198,6 +204,9 @@ def _metadata_text(program: Program, files: dict[str, bytes]) -> str:
         "outputs": program.outputs,
         "arenas": dict(program.arenas),
         "calls": [asdict(call) for call in program.calls],
+        "states": [asdict(state) for state in program.states],
+        "state_bytes": program.state_bytes,
+        "state_region": program.state_region,
         "tensors": [asdict(tensor) for tensor in program.tensors],
         "constants": constants,
         "kernels": kernels,

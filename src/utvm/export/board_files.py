@@ -11,7 +11,7 @@ from utvm.toolchain.image import standalone_sources
 from utvm.toolchain.linker_script import linker_script
 
 # The project has its own main, which runs the model and measures it.
-_REPLACED = frozenset({"standalone.c", "profile.c", "no_layers.c"})
+_REPLACED = frozenset({"standalone.c", "profile.c", "defaults.c"})
 _INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from utvm.codegen.library_files import library_sources
+from utvm.codegen.program import STATE_REGION
 from utvm.errors import DeviceFault, TransportError
 from utvm.export.formats import format_files
 from utvm.export.request import ExportRequest
@@ -76,7 +77,15 @@ def run_firmware(request: ExportRequest, elf: Elf, board: Transport, timeout_s: 
 
 def _output(request: ExportRequest, elf: Elf, board: Transport, name: str) -> Array:
     tensor = request.library.program.tensor(name)
-    arena = elf.symbol(f"{'arena' if request.library.options.arena == 'caller' else 'own'}_{tensor.region}")
-    data = board.read(arena.addr + tensor.offset, tensor.size_bytes)
+    data = board.read(_block_addr(request, elf, tensor.region) + tensor.offset, tensor.size_bytes)
     stored = np.frombuffer(data, dtype=np.dtype(tensor.dtype).newbyteorder("<"))
     return np.asarray(stored.astype(tensor.dtype).reshape(tensor.shape))
+
+
+def _block_addr(request: ExportRequest, elf: Elf, region: str) -> int:
+    """Where an arena begins, or the state, which is the last member of the model's struct."""
+    if region == STATE_REGION:
+        model = elf.symbol("model")
+        return model.addr + model.size_bytes - request.library.program.state_bytes
+    owner = "arena" if request.library.options.arena == "caller" else "own"
+    return elf.symbol(f"{owner}_{region}").addr

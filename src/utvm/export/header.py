@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from utvm.codegen.c_text import CWriter, float_literal
+from utvm.codegen.c_text import C_TYPES, CWriter, float_literal
+from utvm.codegen.memory_plan import ALIGNMENT_BYTES
 from utvm.codegen.program import Program
-from utvm.export.interface import Interface, Port
+from utvm.export.interface import C_KEYWORDS, Interface, Port
 from utvm.export.options import LibraryOptions
+from utvm.model.tensor import ITEM_SIZE_BYTES
 from utvm.toolchain.linker_script import ARENA_ALIGNMENT_BYTES
 
 _ERROR_ARENA = -1
@@ -36,6 +38,7 @@ def header_text(program: Program, options: LibraryOptions, ports: Interface) -> 
     for kind, members in (("Input", ports.inputs), ("Output", ports.outputs)):
         for port in members:
             _port_macros(out, kind, port)
+    _state(out, program, options)
     _struct(out, program, options, ports)
     _functions(out, program, options)
     for port in ports.inputs:
@@ -65,6 +68,11 @@ def init_prototype(program: Program, options: LibraryOptions) -> str:
 def run_prototype(options: LibraryOptions) -> str:
     """Of the function that runs a model."""
     return f"int32_t {options.prefix}_run({options.prefix}_model *model)"
+
+
+def reset_prototype(options: LibraryOptions) -> str:
+    """Of the function that gives a model's states their initial values."""
+    return f"void {options.prefix}_reset({options.prefix}_model *model)"
 
 
 def hook_prototypes(options: LibraryOptions) -> tuple[str, str]:
@@ -97,6 +105,8 @@ def _memory(out: CWriter, program: Program, options: LibraryOptions) -> None:
     out.line(f"#define {macro}_ARENA_ALIGNMENT {ARENA_ALIGNMENT_BYTES}")
     for region, size_bytes in program.arenas.items():
         out.line(f"#define {macro}_ARENA_{region.upper()}_BYTES {size_bytes}")
+    if program.states:
+        out.line(f"#define {macro}_STATE_BYTES {program.state_bytes} /* of {options.prefix}_state, in the model */")
     out.line(f"#define {macro}_CONSTANT_BYTES {program.constant_bytes}")
     out.line()
 
@@ -111,11 +121,26 @@ def _port_macros(out: CWriter, kind: str, port: Port) -> None:
     out.line()
 
 
+def _state(out: CWriter, program: Program, options: LibraryOptions) -> None:
+    if not program.states:
+        return
+    out.comment(["What a model keeps from run to run, aligned as its kernels need it."])
+    with out.block("typedef struct", f"}} {options.prefix}_state;"):
+        for tensor in sorted((program.tensor(state.tensor) for state in program.states), key=lambda each: each.offset):
+            count = tensor.size_bytes // ITEM_SIZE_BYTES[tensor.dtype]
+            shape = "x".join(str(extent) for extent in tensor.shape) or "1"
+            member = f"{tensor.symbol}_" if tensor.symbol in C_KEYWORDS else tensor.symbol
+            aligned = f"__attribute__((aligned({ALIGNMENT_BYTES})))"
+            out.line(f"{C_TYPES[tensor.dtype]} {member}[{count}] {aligned}; /* {tensor.dtype} {shape} */")
+    out.line()
+
+
 def _struct(out: CWriter, program: Program, options: LibraryOptions, ports: Interface) -> None:
     out.comment(
         [
             f"A model that {options.prefix}_init() has set up; it points into the arena. Write the inputs before every",
             "run, which may overwrite them; the outputs stay until the next run or another use of the arena.",
+            *(["It may point into itself: do not copy it."] if program.states else []),
         ]
     )
     with out.block("typedef struct", f"}} {options.prefix}_model;"):
@@ -125,6 +150,8 @@ def _struct(out: CWriter, program: Program, options: LibraryOptions, ports: Inte
                     out.line(f"{constness}{port.c_type} *{port.member}; /* {port.dtype} */")
         for region in program.arenas:
             out.line(f"uint8_t *arena_{region};")
+        if program.states:
+            out.line(f"{options.prefix}_state state;")
     out.line()
 
 
@@ -145,9 +172,16 @@ def _functions(out: CWriter, program: Program, options: LibraryOptions) -> None:
         out.comment(["Sets the model up in the library's own memory, of which there is one: use one model. 0."])
     out.line(f"{init_prototype(program, options)};")
     out.line()
-    out.comment(["Computes the outputs from the inputs. 0 on success."])
+    kept = " and the state, which it changes" if program.states else ""
+    out.comment([f"Computes the outputs from the inputs{kept}. 0 on success."])
     out.line(f"{run_prototype(options)};")
     out.line()
+    if program.states:
+        out.comment(
+            [f"Begins a new sequence: the state gets its initial values. {options.prefix}_init() does so, too."]
+        )
+        out.line(f"{reset_prototype(options)};")
+        out.line()
 
 
 def _quantize(out: CWriter, prefix: str, port: Port) -> None:

@@ -15,7 +15,7 @@ from utvm.export.options import LibraryOptions
 from utvm.model.tensor import ITEM_SIZE_BYTES
 
 # As names of struct members; those of C++ too, whose compilers read the header.
-_KEYWORDS = frozenset(
+C_KEYWORDS = frozenset(
     {"alignas", "alignof", "and", "asm", "auto", "bitand", "bitor", "bool", "break", "case", "catch", "char", "class"}
     | {"compl", "concept", "const", "constexpr", "continue", "decltype", "default", "delete", "do", "double", "else"}
     | {"enum", "explicit", "export", "extern", "false", "float", "for", "friend", "goto", "if", "inline", "int", "long"}
@@ -93,7 +93,7 @@ def _port(tensor: PlacedTensor, identifier: str, macro: str) -> Port:
     return Port(
         tensor=tensor,
         identifier=identifier,
-        member=f"{identifier}_" if identifier in _KEYWORDS else identifier,
+        member=f"{identifier}_" if identifier in C_KEYWORDS else identifier,
         macro=f"{macro}_{identifier.upper()}",
         c_type=C_TYPES[tensor.dtype],
         elements=tensor.size_bytes // ITEM_SIZE_BYTES[tensor.dtype],

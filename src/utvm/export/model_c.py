@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from utvm.codegen.c_text import CWriter
 from utvm.codegen.kernel_files import begin_file
-from utvm.codegen.model_source import call_lines, tensor_macros
-from utvm.codegen.program import Program
-from utvm.export.header import arena_parameters, init_prototype, run_prototype
+from utvm.codegen.model_source import call_lines, reset_lines, tensor_macros
+from utvm.codegen.program import STATE_REGION, Program
+from utvm.export.header import arena_parameters, init_prototype, reset_prototype, run_prototype
 from utvm.export.interface import interface
 from utvm.export.options import LibraryOptions
 
 
 def model_c_text(program: Program, options: LibraryOptions) -> str:
-    """`init` and `run`; no object in writable memory but an arena that is the library's own."""
+    """`init`, `run`, and `reset` if there is state; nothing in writable memory but an arena of the library's own."""
     out = begin_file(program, "The model")
     prefix, macro = options.prefix, options.macro
     out.line(f'#include "{prefix}.h"')
@@ -34,6 +34,13 @@ def model_c_text(program: Program, options: LibraryOptions) -> str:
         out.line(f"#define {prefix}_layer_{edge}(model, layer) ((void)0)")
     out.line("#endif")
     out.line()
+    if program.states:
+        out.comment(["The layout of the state is the memory plan's."])
+        out.line(f"typedef char {prefix}_state_is_planned[sizeof({prefix}_state) == {macro}_STATE_BYTES ? 1 : -1];")
+        out.line()
+        with out.block(reset_prototype(options)):
+            reset_lines(out, program)
+        out.line()
     _init(out, program, options)
     out.line()
     _run(out, program, options)
@@ -41,8 +48,8 @@ def model_c_text(program: Program, options: LibraryOptions) -> str:
 
 
 def _local(region: str) -> str:
-    """The local variable that holds an arena's address."""
-    return f"arena_{region}_"
+    """The local variable that holds an arena's address, or where the state begins."""
+    return "(uint8_t *)&model->state" if region == STATE_REGION else f"arena_{region}_"
 
 
 def _init(out: CWriter, program: Program, options: LibraryOptions) -> None:
@@ -60,6 +67,8 @@ def _init(out: CWriter, program: Program, options: LibraryOptions) -> None:
                 out.line(f"model->{kind}.{port.member} = T_{port.tensor.symbol};")
         for region in program.arenas:
             out.line(f"model->arena_{region} = {_local(region)};")
+        if program.states:
+            out.line(f"{options.prefix}_reset(model);")
         out.line("return 0;")
 
 

@@ -39,6 +39,7 @@ def prefixed(program: Program, prefix: str) -> Program:
             replace(unit, name=units[unit.name], prototype=in_units(unit.prototype), text=in_units(unit.text))
             for unit in program.units
         ),
+        states=tuple(replace(state, initial=constants.get(state.initial, "")) for state in program.states),
         constants=tuple(replace(constant, symbol=constants[constant.symbol]) for constant in program.constants),
         calls=tuple(
             replace(

@@ -8,12 +8,17 @@ from types import MappingProxyType
 
 from utvm.errors import ModelError
 from utvm.model.operator_types import Operator
+from utvm.model.state import State
 from utvm.model.tensor import Tensor
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A network: every tensor by name, operators in an order they can run in, inputs and outputs by name."""
+    """A network: every tensor by name, operators in an order they can run in, inputs and outputs by name.
+
+    Each tensor is written once in a run, states too: what a run begins with and what it leaves for the next are two
+    tensors, so that order never matters to a rewrite. The memory plan gives both the same place.
+    """
 
     name: str
     tensors: Mapping[str, Tensor]
@@ -21,9 +26,20 @@ class Model:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     source_hash: str = ""
+    states: tuple[State, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tensors", MappingProxyType(dict(self.tensors)))
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Tensors that have a value when a run begins: inputs and states."""
+        return (*self.inputs, *(state.tensor for state in self.states))
+
+    @property
+    def results(self) -> tuple[str, ...]:
+        """Tensors whose value is needed when a run ends: outputs and what becomes of the states."""
+        return tuple(dict.fromkeys([*self.outputs, *(state.update for state in self.states)]))
 
     def input_tensors(self, operator: Operator) -> tuple[Tensor, ...]:
         """The tensors an operator reads."""
@@ -38,7 +54,7 @@ class Model:
         return {name: operator for operator in self.operators for name in operator.outputs}
 
     def consumers(self) -> dict[str, list[Operator]]:
-        """The operators that read each tensor, in order; model outputs are not listed."""
+        """The operators that read each tensor, in order; results are not listed."""
         readers: dict[str, list[Operator]] = {name: [] for name in self.tensors}
         for operator in self.operators:
             for name in dict.fromkeys(operator.inputs):
@@ -48,7 +64,7 @@ class Model:
     def with_operators(self, operators: tuple[Operator, ...], tensors: Mapping[str, Tensor] | None = None) -> Model:
         """The model with other operators (and tensors); tensors that nothing uses any more are dropped."""
         pool = self.tensors if tensors is None else tensors
-        used = dict.fromkeys([*self.inputs, *self.outputs])
+        used = dict.fromkeys([*self.given, *self.results])
         for operator in operators:
             used.update(dict.fromkeys([*operator.inputs, *operator.outputs]))
         kept = {name: tensor for name, tensor in pool.items() if name in used}
@@ -69,7 +85,8 @@ def check_structure(model: Model) -> None:
     for name in (*model.inputs, *model.outputs):
         if name not in model.tensors:
             raise ModelError(f"{model.name}: input or output {name!r} is not a tensor of the model")
-    ready = set(model.inputs) | {name for name, tensor in model.tensors.items() if tensor.is_constant}
+    _check_states(model)
+    ready = set(model.given) | {name for name, tensor in model.tensors.items() if tensor.is_constant}
     for operator in model.operators:
         for name in (*operator.inputs, *operator.outputs):
             if name not in model.tensors:
@@ -81,6 +98,33 @@ def check_structure(model: Model) -> None:
             if name in ready:
                 raise ModelError(f"{model.name}: {operator.name} writes {name!r}, which already has a value")
             ready.add(name)
+    states = {state.tensor for state in model.states}
     for name in model.outputs:
         if name not in ready:
             raise ModelError(f"{model.name}: output {name!r} is never written")
+        if name in states:
+            raise ModelError(f"{model.name}: output {name!r} is a state; let a Reshape give it a name of its own")
+    for state in model.states:
+        if state.update not in ready:
+            raise ModelError(f"{model.name}: {state.update!r}, the next value of {state.tensor!r}, is never written")
+
+
+def _check_states(model: Model) -> None:
+    """Raise ModelError unless each state is a tensor of its own and its update and initial value fit it."""
+    taken = set(model.inputs)
+    for state in model.states:
+        for name in (state.tensor, state.update):
+            if name not in model.tensors:
+                raise ModelError(f"{model.name}: state {name!r} is not a tensor of the model")
+        tensor, update = model.tensors[state.tensor], model.tensors[state.update]
+        if state.tensor in taken:
+            raise ModelError(f"{model.name}: state {tensor} is an input or another state, too")
+        taken.add(state.tensor)
+        if tensor.is_constant:
+            raise ModelError(f"{model.name}: state {tensor} is a constant")
+        if (update.shape, update.dtype) != (tensor.shape, tensor.dtype):
+            raise ModelError(f"{model.name}: state {tensor} cannot become {update}, which is of another type")
+        if (state.initial.shape, state.initial.dtype.name) != (tensor.shape, tensor.dtype):
+            raise ModelError(
+                f"{model.name}: state {tensor} cannot begin as {state.initial.dtype.name}{list(state.initial.shape)}"
+            )

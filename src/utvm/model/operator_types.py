@@ -7,10 +7,11 @@ convolution weights OHWI, depthwise weights 1HWO. The truth per operator is Lite
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 Rounding = Literal["double", "single", "wide"]
 ByteDtype = Literal["int8", "uint8"]
+StoredDtype = Literal["int8", "uint8", "int16"]
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,11 @@ class Padding:
 class Operator:
     """Base of all operators. `inputs` and `outputs` are tensor names.
 
-    `in_place` is the index of an input whose memory the first output may take over.
+    `in_place` is the index of an input whose memory the first output may take over. `updates` are the pairs (output,
+    input) of a kind whose kernel always overwrites that input, a state, with that output.
     """
+
+    updates: ClassVar[tuple[tuple[int, int], ...]] = ()
 
     name: str
     inputs: tuple[str, ...]
@@ -111,6 +115,56 @@ class FullyConnected(Operator):
     requantization: Requantization
     output_zero_point: int
     clamp: tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SVDF(Operator):
+    """A layer of low rank over time: each filter is a product with the input, remembered for as many runs as it has
+    weights in time; `rank` filters one after the other make a unit.
+
+    inputs: rows [N, K] int8, feature weights [F, K] int8, time weights [F, M] int16, bias U int32, state [N, F * M]
+    int16 with F = U * rank. outputs: [N, U] int8, the next state. A product is scaled by `feature`, saturated to int16
+    and appended to its filter's M, of which the oldest leaves; their weighted sum, which wraps, by `requantization`.
+    """
+
+    updates: ClassVar[tuple[tuple[int, int], ...]] = ((1, 4),)
+
+    rank: int
+    input_zero_point: int
+    feature: Requantization
+    requantization: Requantization
+    output_zero_point: int
+
+
+@dataclass(frozen=True)
+class LSTMGate:
+    """How a gate scales its sums, over the input and over the last output, to 16 bits with three integer bits."""
+
+    input: Requantization
+    recurrent: Requantization
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnidirectionalLSTM(Operator):
+    """A long short-term memory of C cells over T steps, int8 with a cell state of 16 bits.
+
+    inputs: sequence [T, N, K], or [N, T, K] unless `time_major`, int8; last output [N, C] int8 and cell state [N, C]
+    int16, both states; then for each of `gates` weights [C, K] int8 and recurrent weights [C, C] int8, and the biases C
+    int32 of both sums, zero points included. outputs: like the sequence with C for K, next output, next cell state.
+
+    The gates are forget, cell, output, and input unless that is 1 - forget. A cell state is stored * 2**(cell_bits -
+    15), limited to +-`cell_clip` unless that is 0. The product of output gate and tanh(cell state), of 30 fraction
+    bits, is scaled by `hidden` and `hidden_zero_point` added.
+    """
+
+    updates: ClassVar[tuple[tuple[int, int], ...]] = ((1, 1), (2, 2))
+
+    time_major: bool
+    gates: tuple[LSTMGate, ...]
+    cell_bits: int
+    cell_clip: int
+    hidden: Requantization
+    hidden_zero_point: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,14 +240,25 @@ class Lookup(Operator):
 
 @dataclass(frozen=True, kw_only=True)
 class Quantize(Operator):
-    """float32 to int8 or uint8: round half away from zero of x / scale in float32, plus zero point, saturated.
+    """float32 to int8, uint8 or int16: round half away from zero of x / scale in float32, plus zero point, saturated.
 
     What is not a number becomes the smallest stored value.
     """
 
     scale: float
     zero_point: int
-    output_dtype: ByteDtype = "int8"
+    output_dtype: StoredDtype = "int8"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requantize(Operator):
+    """Integers under another quantization, where one of both has 16 bits: zero point subtracted, scaled, zero point
+    added, saturated. (Between bytes it is a Lookup.)"""
+
+    input_zero_point: int
+    requantization: Requantization
+    output_zero_point: int
+    output_dtype: StoredDtype
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,9 +279,13 @@ class Pad(Operator):
 
 @dataclass(frozen=True, kw_only=True)
 class Reshape(Operator):
-    """The same elements in another shape: reshape, squeeze, expand_dims."""
+    """The same elements in another shape: reshape, squeeze, expand_dims.
+
+    A view of its input's memory, unless that is a constant or `copies` asks for memory of its own.
+    """
 
     shape: tuple[int, ...]
+    copies: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

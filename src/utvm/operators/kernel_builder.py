@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from utvm.errors import CodegenError
 from utvm.model.operator_types import Operator, Requantization
 from utvm.model.tensor import ITEM_SIZE_BYTES, Array, Tensor
 from utvm.operators.kernel import Kernel, KernelArgument
@@ -90,6 +91,14 @@ class KernelBuilder:
             self._aliased.add(parameter)
         self._arguments.append(KernelArgument(parameter, "tensor", tensor=tensor.name, written=True))
         return self._parameter(parameter, tensor.shape if shape is None else shape, tensor.dtype)
+
+    def state(self, parameter: str, before: Tensor, after: Tensor, shape: tuple[int, ...] | None = None) -> Any:
+        """A tensor that is read and then written over by another, as the operator's `updates` say."""
+        pairs = [(self._operator.outputs[i], self._operator.inputs[j]) for i, j in self._operator.updates]
+        if (after.name, before.name) not in pairs:
+            raise CodegenError(f"{self._operator.name}: {after.name} does not overwrite {before.name}")
+        self._arguments.append(KernelArgument(parameter, "tensor", tensor=after.name, written=True))
+        return self._parameter(parameter, after.shape if shape is None else shape, after.dtype)
 
     def constant(self, parameter: str, data: Array) -> Any:
         """Data the kernel needs beside the model's own constants."""

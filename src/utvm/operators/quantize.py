@@ -13,6 +13,8 @@ from utvm.operators.kernel import Kernel
 from utvm.operators.kernel_builder import KernelBuilder
 from utvm.operators.rule import OperatorRule, TensorType, require
 
+STORED = ("int8", "uint8", "int16")
+
 
 def _require_quantization(operator: Operator, scale: float, zero_point: int, dtype: str) -> None:
     require(math.isfinite(scale) and scale > 0, operator, f"scale {scale} is not a positive number")
@@ -22,11 +24,11 @@ def _require_quantization(operator: Operator, scale: float, zero_point: int, dty
 
 
 class QuantizeRule(OperatorRule[Quantize]):
-    """float32 to int8 or uint8, any shape."""
+    """float32 to int8, uint8 or int16, any shape."""
 
     def infer(self, operator: Quantize, inputs: tuple[Tensor, ...]) -> tuple[TensorType, ...]:
         source = sole_input(operator, inputs, "float32")
-        require(operator.output_dtype in ("int8", "uint8"), operator, f"cannot give {operator.output_dtype}")
+        require(operator.output_dtype in STORED, operator, f"cannot give {operator.output_dtype}")
         _require_quantization(operator, operator.scale, operator.zero_point, operator.output_dtype)
         return (TensorType(source.shape, operator.output_dtype),)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from utvm.errors import ModelError
 from utvm.model import operator_types as kinds
 from utvm.model.graph import Model, check_structure
@@ -20,20 +22,25 @@ from utvm.operators.mul import MulRule
 from utvm.operators.pad import PadRule
 from utvm.operators.pool2d import Pool2DRule
 from utvm.operators.quantize import DequantizeRule, QuantizeRule
+from utvm.operators.requantize import RequantizeRule
 from utvm.operators.reshape import ReshapeRule
 from utvm.operators.resize_bilinear import ResizeBilinearRule
 from utvm.operators.resize_nearest import ResizeNearestRule
 from utvm.operators.rule import OperatorRule, TensorType
 from utvm.operators.softmax import SoftmaxRule
 from utvm.operators.strided_slice import StridedSliceRule
+from utvm.operators.svdf import SVDFRule
 from utvm.operators.transpose import TransposeRule
 from utvm.operators.transpose_conv2d import TransposeConv2DRule
+from utvm.operators.unidirectional_lstm import UnidirectionalLSTMRule
 
 RULES: dict[type[kinds.Operator], OperatorRule[Any]] = {
     kinds.Conv2D: Conv2DRule(),
     kinds.DepthwiseConv2D: DepthwiseConv2DRule(),
     kinds.TransposeConv2D: TransposeConv2DRule(),
     kinds.FullyConnected: FullyConnectedRule(),
+    kinds.SVDF: SVDFRule(),
+    kinds.UnidirectionalLSTM: UnidirectionalLSTMRule(),
     kinds.Add: AddRule(),
     kinds.Mul: MulRule(),
     kinds.Pool2D: Pool2DRule(),
@@ -42,6 +49,7 @@ RULES: dict[type[kinds.Operator], OperatorRule[Any]] = {
     kinds.Reshape: ReshapeRule(),
     kinds.Lookup: LookupRule(),
     kinds.Quantize: QuantizeRule(),
+    kinds.Requantize: RequantizeRule(),
     kinds.Dequantize: DequantizeRule(),
     kinds.Pad: PadRule(),
     kinds.Concatenation: ConcatenationRule(),
@@ -79,8 +87,37 @@ def _text(types: tuple[TensorType, ...]) -> str:
 
 
 def run_reference(model: Model, inputs: dict[str, Array], keep: bool = False) -> dict[str, Array]:
-    """The model's outputs by name, computed by the references; with `keep`, every tensor's value."""
+    """The model's outputs by name, computed by the references; with `keep`, every tensor's value.
+
+    States have their initial values.
+    """
+    values = _run(model, inputs, {state.tensor: state.initial for state in model.states})
+    return values if keep else {name: values[name] for name in model.outputs}
+
+
+class ReferenceSequence:
+    """Runs of a model by the references, one after the other: each begins with the states that the last one left."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._states: dict[str, Array] = {}
+        self.reset()
+
+    def reset(self) -> None:
+        """Give the states their initial values again."""
+        self._states = {state.tensor: state.initial for state in self._model.states}
+
+    def run(self, inputs: dict[str, Array], keep: bool = False) -> dict[str, Array]:
+        """The outputs of the next run, as run_reference gives them."""
+        values = _run(self._model, inputs, self._states)
+        self._states = {state.tensor: np.array(values[state.update]) for state in self._model.states}
+        return values if keep else {name: values[name] for name in self._model.outputs}
+
+
+def _run(model: Model, inputs: dict[str, Array], states: dict[str, Array]) -> dict[str, Array]:
+    """Every tensor's value."""
     values: dict[str, Array] = {name: tensor.data for name, tensor in model.tensors.items() if tensor.data is not None}
+    values |= states
     for name in model.inputs:
         tensor = model.tensors[name]
         value = inputs.get(name)
@@ -92,4 +129,4 @@ def run_reference(model: Model, inputs: dict[str, Array], keep: bool = False) ->
     for operator in model.operators:
         outputs = rule_of(operator).reference(operator, tuple(values[name] for name in operator.inputs))
         values.update(zip(operator.outputs, outputs, strict=True))
-    return values if keep else {name: values[name] for name in model.outputs}
+    return values

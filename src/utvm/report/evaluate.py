@@ -58,17 +58,22 @@ class EvaluationReport:
         return self.run.check
 
 
-def evaluation_report(run: RunReport, labels: Array, reference: list[dict[str, Array]] | None) -> EvaluationReport:
-    """The report of a run whose first output holds a score per class. Raises UsageError if labels do not fit."""
+def evaluation_report(
+    run: RunReport, labels: Array, reference: list[dict[str, Array]] | None, steps: int = 1
+) -> EvaluationReport:
+    """The report of a run whose first output holds a score per class. Raises UsageError if labels do not fit.
+
+    Each label is for so many runs in a row, of which the last one's answer counts.
+    """
     output = run.outputs[0]
-    scores = output.stored.reshape(run.runs, -1)
+    scores = output.stored.reshape(run.runs, -1)[steps - 1 :: steps]
     classes = scores.shape[1]
     if classes < 2:
         raise UsageError(f"output {output.tensor.name} holds one value per input: no classes to choose from")
-    checked = check_labels(labels, run.runs, classes)
+    checked = check_labels(labels, len(scores), classes)
     expected = None
     if reference is not None:
-        stored = np.stack([outputs[output.tensor.name].reshape(-1) for outputs in reference])
+        stored = np.stack([outputs[output.tensor.name].reshape(-1) for outputs in reference[steps - 1 :: steps]])
         expected = stored.argmax(axis=1).astype(np.int64)
     return EvaluationReport(run, classes, checked, scores.argmax(axis=1).astype(np.int64), expected)
 

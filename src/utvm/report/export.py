@@ -23,6 +23,7 @@ def export_json(library: Library, format_name: str, folder: Path, files: Sequenc
         "prefix": library.options.prefix,
         "arena": library.options.arena,
         "arena_bytes": dict(program.arenas),
+        "state_bytes": program.state_bytes,
         "constants_bytes": program.constant_bytes,
         "files": sorted(files),
     }
@@ -33,9 +34,10 @@ def export_text(library: Library, format_name: str, folder: Path, files: Sequenc
     program = library.program
     arenas = ", ".join(f"{size:,} bytes of {region}" for region, size in program.arenas.items())
     whose = "the application's" if library.options.arena == "caller" else "the library's own"
+    state = f", {program.state_bytes:,} bytes of state" if program.states else ""
     lines = [
         f"{program.model} for {program.board} as {format_name}: {len(files)} files in {folder}",
-        f"memory: {arenas or 'no arena'} ({whose}), {program.constant_bytes:,} bytes of constants",
+        f"memory: {arenas or 'no arena'} ({whose}){state}, {program.constant_bytes:,} bytes of constants",
     ]
     if "README.md" in files:
         lines.append(f"how to use it: {folder / 'README.md'}")

@@ -30,6 +30,8 @@ def run_json(report: RunReport) -> Json:
         "via": report.via,
         "inputs": report.input_source,
         "runs": report.runs,
+        "keeps_state": report.keeps_state,
+        "reset_every": report.reset_every,
         "cycles": report.cycles,
         "cycles_min": report.fewest_cycles,
         "cycles_max": report.most_cycles,
@@ -118,6 +120,7 @@ def sizes_json(sizes: SizeReport) -> Json:
     return {
         "ram_bytes": {
             "arena": dict(sizes.arena_bytes),
+            "state": dict(sizes.state_bytes),
             "runtime": sizes.runtime_bytes,
             "stack_reserved": sizes.stack_reserved_bytes,
             "stack_high_water": sizes.stack_used_bytes,

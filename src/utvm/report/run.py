@@ -51,7 +51,10 @@ class ToolchainSummary:
 
 @dataclass(frozen=True, eq=False)
 class RunReport:
-    """A program's runs on a board. `cycles` and `layers` are those of the run of median length."""
+    """A program's runs on a board. `cycles` and `layers` are those of the run of median length.
+
+    With `keeps_state` each run began with what the last one left, but for every `reset_every`-th one.
+    """
 
     model: str
     provenance: Mapping[str, str]
@@ -68,6 +71,8 @@ class RunReport:
     sizes: SizeReport
     outputs: tuple[OutputReport, ...]
     check: CheckReport | None
+    keeps_state: bool = False
+    reset_every: int | None = None
 
     @property
     def time_us(self) -> float:
@@ -93,6 +98,7 @@ def run_report(
     input_source: str,
     check: CheckReport | None = None,
     via: str = "virtual",
+    reset_every: int | None = None,
 ) -> RunReport:
     """The report of at least one run."""
     median = sorted(runs, key=lambda run: run.cycles)[len(runs) // 2]
@@ -114,6 +120,8 @@ def run_report(
         sizes=built_sizes(board, image, max(run.stack_bytes for run in runs)),
         outputs=output_reports(program, [run.outputs for run in runs]),
         check=check,
+        keeps_state=bool(program.states),
+        reset_every=reset_every,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ class SizeReport:
     """RAM and flash of a program's image on a board.
 
     `runtime_bytes` is .data and .bss; `text_bytes` and `initial_data_bytes` lie in flash; those are None for a program
-    that was not built. `stack_used_bytes` is the deepest use of all runs, None when nothing ran. `arena_bytes` and
-    `capacity_bytes` are by region.
+    that was not built. `stack_used_bytes` is the deepest use of all runs, None when nothing ran. `arena_bytes`,
+    `state_bytes` and `capacity_bytes` are by region.
     """
 
     arena_bytes: Mapping[str, int]
@@ -41,11 +41,13 @@ class SizeReport:
     regions: Mapping[str, str]
     """The region of `text`, `constants`, `runtime`, `stack`."""
     capacity_bytes: Mapping[str, int]
+    state_bytes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def ram_bytes(self) -> int | None:
         """All RAM taken, the whole reserved stack included."""
-        return _sum([*self.arena_bytes.values(), self.runtime_bytes, self.stack_reserved_bytes])
+        placed = [*self.arena_bytes.values(), *self.state_bytes.values()]
+        return _sum([*placed, self.runtime_bytes, self.stack_reserved_bytes])
 
     @property
     def flash_bytes(self) -> int | None:
@@ -57,8 +59,10 @@ class SizeReport:
         """One entry per kind and region."""
         regions = self.regions
         arenas = [SizePart("ram", "activations", region, size) for region, size in self.arena_bytes.items()]
+        states = [SizePart("ram", "state", region, size) for region, size in self.state_bytes.items()]
         return (
             *arenas,
+            *states,
             SizePart("ram", "runtime data", regions["runtime"], self.runtime_bytes),
             SizePart("ram", "stack, reserved", regions["stack"], self.stack_reserved_bytes),
             SizePart("flash", "code", regions["text"], self.text_bytes),
@@ -71,6 +75,7 @@ def built_sizes(board: Board, sizes: ImageSizes, stack_used_bytes: int | None = 
     """The sizes of a linked image."""
     return SizeReport(
         arena_bytes=dict(sizes.arena_bytes),
+        state_bytes=dict(sizes.state_bytes),
         runtime_bytes=sizes.data_bytes + sizes.bss_bytes,
         stack_reserved_bytes=sizes.stack_bytes,
         stack_used_bytes=stack_used_bytes,
@@ -86,6 +91,7 @@ def planned_sizes(board: Board, program: Program) -> SizeReport:
     """What is known of a program before a C compiler saw it."""
     return SizeReport(
         arena_bytes=dict(program.arenas),
+        state_bytes=program.states_by_region,
         runtime_bytes=None,
         stack_reserved_bytes=board.placement.stack_bytes,
         stack_used_bytes=None,

@@ -11,8 +11,8 @@ from utvm.model.operator_types import Operator
 
 
 def use_counts(model: Model) -> Counter[str]:
-    """How often each tensor is used: once per operator that reads it, and once more for being a model output."""
-    counts = Counter(dict.fromkeys(model.outputs, 1))
+    """How often each tensor is used: once per operator that reads it, and once more if it is needed after the run."""
+    counts = Counter(dict.fromkeys(model.results, 1))
     for operator in model.operators:
         counts.update(set(operator.inputs))
     return counts

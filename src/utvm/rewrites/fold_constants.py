@@ -14,11 +14,11 @@ MAX_WORK = 1 << 24
 
 
 def fold_constants(model: Model) -> Model:
-    """Evaluate operators of constants by their reference, but for model outputs, which stay computed."""
+    """Evaluate operators of constants by their reference, but for results of the model, which stay computed."""
     # A constant listed as model input is given a value at run time.
     given = set(model.inputs)
     known = {name: t for name, t in model.tensors.items() if t.is_constant and name not in given}
-    protected = set(model.outputs)
+    protected = set(model.results)
     tensors = dict(model.tensors)
     kept: list[Operator] = []
     work_left = MAX_WORK

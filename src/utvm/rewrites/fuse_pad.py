@@ -16,10 +16,10 @@ def fuse_pad(model: Model) -> Model:
     same where the padded value cannot win: it is no larger than the smallest output, and no window lies in it alone.
     """
     consumers = model.consumers()
-    outputs = set(model.outputs)
+    results = set(model.results)
     fused: dict[str, Pad] = {}
     for operator in model.operators:
-        if isinstance(operator, Pad) and _is_spatial(operator) and operator.outputs[0] not in outputs:
+        if isinstance(operator, Pad) and _is_spatial(operator) and operator.outputs[0] not in results:
             readers = consumers[operator.outputs[0]]
             if readers and all(_takes(reader, operator) for reader in readers):
                 fused[operator.outputs[0]] = operator

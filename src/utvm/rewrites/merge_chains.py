@@ -12,8 +12,8 @@ from utvm.rewrites.drop_unused import drop_unused
 from utvm.rewrites.editing import use_counts
 
 
-def _reshapes(first: Reshape, second: Reshape) -> Reshape:
-    return replace(second, inputs=first.inputs)
+def _reshapes(first: Reshape, second: Reshape) -> Reshape | None:
+    return None if first.copies else replace(second, inputs=first.inputs)
 
 
 def _transposes(first: Transpose, second: Transpose) -> Transpose:

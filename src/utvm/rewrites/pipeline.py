@@ -14,6 +14,7 @@ from utvm.rewrites.fuse_activation import fuse_activation
 from utvm.rewrites.fuse_pad import fuse_pad
 from utvm.rewrites.mark_in_place import mark_in_place
 from utvm.rewrites.merge_chains import merge_chains
+from utvm.rewrites.place_states import place_states
 from utvm.rewrites.remove_dead_channels import remove_dead_channels
 from utvm.rewrites.remove_no_ops import remove_no_ops
 from utvm.rewrites.transpose_to_reshape import transpose_to_reshape
@@ -32,6 +33,7 @@ PIPELINE: tuple[Rewrite, ...] = (
     fuse_activation,
     remove_dead_channels,
     fold_input_zero_point,
+    place_states,
     mark_in_place,
 )
 

@@ -28,6 +28,11 @@ def _always(operator: Operator, source: Tensor) -> bool:
     return True
 
 
+def _is_no_copy(operator: Reshape, source: Tensor) -> bool:
+    del source
+    return not operator.copies
+
+
 def _reads_every_element(operator: StridedSlice, source: Tensor) -> bool:
     # As many elements as the axis has, so steps of one begin at its first.
     return all(stride == 1 or extent == 1 for stride, extent in zip(operator.strides, source.shape, strict=True))
@@ -55,7 +60,7 @@ _NO_OPS: dict[type[Operator], Callable[[Any, Tensor], bool]] = {
     Lookup: _maps_to_itself,
     Pad: _always,
     Pool2D: _is_one_element,
-    Reshape: _always,
+    Reshape: _is_no_copy,
     ResizeBilinear: _always,
     ResizeNearest: _keeps_positions,
     StridedSlice: _reads_every_element,
@@ -74,10 +79,10 @@ def is_no_op(model: Model, operator: Operator) -> bool:
 def remove_no_ops(model: Model) -> Model:
     """Let the readers of a no-op read its input.
 
-    When the no-op's result is a model output, its producer writes that output instead; where it cannot, because the
-    input is itself a model input, a model output or a constant, a Reshape stands in: the cheapest of copies.
+    When the no-op's result is a result of the model, its producer writes that instead; where it cannot, because the
+    input is itself given or a result, or a constant, a Reshape stands in: the cheapest of copies.
     """
-    fixed = {*model.inputs, *model.outputs}
+    fixed = {*model.given, *model.results}
     aliases: dict[str, str] = {}
     promoted: dict[str, str] = {}
     kept: list[Operator] = []

@@ -38,8 +38,9 @@ def first_difference(executor: GraphExecutor, rewritten: Model, inputs: Mapping[
     """The first layer whose output on the device is not the reference's, or None if all are equal, bit for bit.
 
     `rewritten` is the model that the program was assembled from (`utvm.rewrites.rewrite` of the imported one), whose
-    tensors have the program's names. Layers behind the first difference are not run.
+    tensors have the program's names. Layers behind the first difference are not run. States begin anew.
     """
+    executor.reset()
     values = run_reference(rewritten, dict(inputs), keep=True)
     for index, _ in executor.steps(inputs):
         layer = executor.program.calls[index]

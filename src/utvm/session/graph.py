@@ -12,8 +12,8 @@ import numpy as np
 
 from utvm.codegen.library_files import library_sources
 from utvm.codegen.model_source import compiled_files, source_files
+from utvm.codegen.program import STATE_REGION, CallArgument, PlacedTensor, Program
 from utvm.codegen.program import Call as Layer
-from utvm.codegen.program import CallArgument, PlacedTensor, Program
 from utvm.errors import UsageError
 from utvm.session.arguments import Encoded
 from utvm.session.call import Call
@@ -47,7 +47,7 @@ class GraphExecutor:
     """A program in a session; made by `Session.load(program)`.
 
     Its kernels and arenas stay on the device until `unload`; its constants as far as they fit, the rest is uploaded
-    again for each layer.
+    again for each layer. States begin with their initial values and are kept from run to run.
     """
 
     def __init__(self, session: Session, program: Program) -> None:
@@ -68,7 +68,10 @@ class GraphExecutor:
         self._arenas: dict[str, Block] = {}
         try:
             for region, size_bytes in program.arenas.items():
-                self._arenas[region] = self._arena(region, size_bytes)
+                self._arenas[region] = self._arena(region, size_bytes, f"arena {region}")
+            if program.states:
+                self._arenas[STATE_REGION] = self._arena(program.state_region, program.state_bytes, "state")
+                self.reset()
         except BaseException:
             self.unload()
             raise
@@ -117,6 +120,12 @@ class GraphExecutor:
         handle = self._enqueue(index, self.program.calls[index])
         self.session.sync()
         return CallRun({name: self.read(name) for name in outputs}, handle.cycles)
+
+    def reset(self) -> None:
+        """Give the states their initial values again."""
+        for state in self.program.states:
+            addr = self.addr(self.program.tensor(state.tensor))
+            self.session.write_operand(addr, little_endian(self.program.initial_value(state)))
 
     def read(self, name: str) -> Array:
         """The value of a tensor, if it is live: from its layer to the last that reads it."""
@@ -176,10 +185,10 @@ class GraphExecutor:
     def _first(self, name: str) -> int:
         return self._tensors[name].first
 
-    def _arena(self, region: str, size_bytes: int) -> Block:
+    def _arena(self, region: str, size_bytes: int, what: str) -> Block:
         """In the region of the plan if it has room, else in another."""
         order = list(dict.fromkeys([region, *heap_regions(self.session.board)]))
-        return self.session.heap.allocate(size_bytes, f"arena {region} of {self.program.model}", regions=order)
+        return self.session.heap.allocate(size_bytes, f"{what} of {self.program.model}", regions=order)
 
     def _check_loaded(self) -> None:
         if not self._arenas and self.program.arenas:

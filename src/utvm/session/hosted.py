@@ -62,6 +62,7 @@ class HostedSession:
             bss_bytes=runtime.bss_bytes,
             stack_bytes=self._session.sections.stack.size_bytes,
             arena_bytes=dict(self.program.arenas),
+            state_bytes=self.program.states_by_region,
         )
 
     def run(self, inputs: Mapping[str, Array], timeout_s: float = DEFAULT_TIMEOUT_S) -> Run:
@@ -78,6 +79,10 @@ class HostedSession:
         del most_cycles
         self._session.timeout_s = timeout_s
         return self._executor.run_call(index, inputs)
+
+    def reset(self) -> None:
+        """Give the program's states their initial values again, as before the first run."""
+        self._executor.reset()
 
     def close(self) -> None:
         """End the session."""

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from utvm.boards import Board
+from utvm.codegen.model_source import arena_name
 from utvm.codegen.program import PlacedTensor, Program
 from utvm.errors import DeviceFault, UsageError
 from utvm.model.tensor import Array
 from utvm.runtime import FaultRecord, decode_fault, stack_used_bytes
 from utvm.runtime.rv32_fault_record import decode_rv32_fault
+from utvm.session.tensor import little_endian
 from utvm.toolchain import Image
 from utvm.toolchain.linker_script import boot_region
 from utvm.transports import StopKind, StopReason, Transport, device_fault
@@ -74,6 +76,11 @@ class ImageOnBoard:
         """Set the bytes of a tensor."""
         self.transport.write(self._addr(self.program.tensor(name)), data)
 
+    def reset_states(self) -> None:
+        """Give the states their initial values again; an image that has not started will do so itself."""
+        for state in self.program.states if self._is_started else ():
+            self.write(state.tensor, little_endian(self.program.initial_value(state)))
+
     def tensor(self, name: str) -> Array:
         """The value of a tensor."""
         tensor = self.program.tensor(name)
@@ -130,7 +137,7 @@ class ImageOnBoard:
         return f"no function of the image (pc {pc:#010x})"
 
     def _addr(self, tensor: PlacedTensor) -> int:
-        return self.image.elf.symbol(f"utvm_arena_{tensor.region}").addr + tensor.offset
+        return self.image.elf.symbol(arena_name(tensor.region)).addr + tensor.offset
 
 
 def _checked(tensor: PlacedTensor, value: Array | None) -> Array:

@@ -13,7 +13,7 @@ _INPUTS = {
     "text": "*(.text .text.*)",
     "rodata": "*(.rodata .rodata.*)",
     "data": "*(.data .data.*)",
-    "bss": "*(.bss .bss.* COMMON .utvm_arena.*)",
+    "bss": "*(.bss .bss.* COMMON .utvm_arena.* .utvm_state.*)",
 }
 
 

@@ -125,6 +125,10 @@ class StandaloneSession:
             cycles_kind=self._transport.cycles_kind,
         )
 
+    def reset(self) -> None:
+        """Give the program's states their initial values again, as before the first run."""
+        self._board.reset_states()
+
     def close(self) -> None:
         """End the session, and the virtual board with it."""
         self._stack.close()

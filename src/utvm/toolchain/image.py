@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
@@ -28,6 +28,8 @@ class ImageSizes:
     stack_bytes: int
     arena_bytes: dict[str, int]
     """Per memory region that the arena uses."""
+    state_bytes: dict[str, int] = field(default_factory=dict)
+    """What the model keeps from run to run, per region; no part of the arenas."""
 
     @property
     def flash_bytes(self) -> int:
@@ -37,7 +39,8 @@ class ImageSizes:
     @property
     def ram_bytes(self) -> int:
         """Bytes taken in RAM, the whole reserved stack included."""
-        return self.data_bytes + self.bss_bytes + self.stack_bytes + sum(self.arena_bytes.values())
+        placed = sum(self.arena_bytes.values()) + sum(self.state_bytes.values())
+        return self.data_bytes + self.bss_bytes + self.stack_bytes + placed
 
 
 @dataclass(frozen=True)
@@ -172,7 +175,7 @@ _COUNTERS = {
     "mcycle": "rv32/cycles_mcycle.c",
     "clock": "host/cycles_clock.c",
 }
-_COMMON_SOURCES = ("common/standalone.c", "common/profile.c", "common/no_layers.c", "common/memory.c")
+_COMMON_SOURCES = ("common/standalone.c", "common/profile.c", "common/defaults.c", "common/memory.c")
 
 
 def standalone_sources(board: Board, runtime: Path) -> list[Path]:
@@ -182,16 +185,16 @@ def standalone_sources(board: Board, runtime: Path) -> list[Path]:
 
 
 def _sizes(board: Board, elf: Elf) -> ImageSizes:
-    arenas = {
-        region.name: elf.section(f".utvm_arena.{region.name}").size_bytes
-        for region in board.regions
-        if region.kind == "ram"
-    }
+    def by_region(prefix: str) -> dict[str, int]:
+        sizes = {region.name: elf.section(prefix + region.name).size_bytes for region in board.regions}
+        return {name: size for name, size in sizes.items() if size > 0}
+
     return ImageSizes(
         text_bytes=elf.section(".utvm_boot").size_bytes + elf.section(".text").size_bytes,
         constants_bytes=elf.section(".rodata").size_bytes,
         data_bytes=elf.section(".data").size_bytes,
         bss_bytes=elf.section(".bss").size_bytes,
         stack_bytes=elf.section(".utvm_stack").size_bytes,
-        arena_bytes={name: size for name, size in arenas.items() if size > 0},
+        arena_bytes=by_region(".utvm_arena."),
+        state_bytes=by_region(".utvm_state."),
     )

@@ -57,8 +57,9 @@ def _largest(board: Board, objects: Sequence[Path], region: str) -> str:
 def _regions_of(board: Board, input_section: str) -> tuple[str, ...]:
     """Regions in which an input section takes room; initialised data also takes it in flash."""
     placement = board.placement
-    if input_section.startswith(".utvm_arena."):
-        return (input_section.removeprefix(".utvm_arena."),)
+    for placed in (".utvm_arena.", ".utvm_state."):
+        if input_section.startswith(placed):
+            return (input_section.removeprefix(placed),)
     if input_section.startswith((".text", ".vectors", ".utvm_boot")):
         return (placement.code,)
     if input_section.startswith(".rodata"):

@@ -28,6 +28,18 @@ def fit_input(array: Array, tensor: PlacedTensor, source: str) -> Array:
     return np.ascontiguousarray(fitted)
 
 
+def fit_sequences(array: Array, tensor: PlacedTensor, source: str) -> tuple[Array, int]:
+    """The array as inputs of sequences, one after the other, and the steps of each.
+
+    An extent more than `fit_input` takes, behind the first, is the number of steps; else each input is a step alone.
+    """
+    if array.ndim >= 2 and _run_count(array.shape, tensor.shape) is None and array.shape[1] > 0:
+        joined = array.reshape(-1, *array.shape[2:])
+        if _run_count(joined.shape, tensor.shape) == len(joined):
+            return fit_input(joined, tensor, source), array.shape[1]
+    return fit_input(array, tensor, source), 1
+
+
 def describe_input(tensor: PlacedTensor) -> str:
     """What an input takes, for messages."""
     wanted = f"input {tensor.name} takes {_text(tensor.dtype, tensor.shape)}"

@@ -73,6 +73,9 @@ def command(
 
     Labels are class numbers; the class of an answer is the largest value of the first output. Exit status 1 if an
     answer is not the reference's.
+
+    For a model with state, each input is a sequence: one step, or with one more extent behind the first as many steps
+    as that says. The state begins anew for each, and its answer is that of its last step.
     """
     from utvm.cli.execution import execute, references
     from utvm.cli.model_argument import load_or_compile, reference_model
@@ -86,19 +89,19 @@ def command(
 
     with open_progress(verbose) as progress:
         loaded = load_or_compile(model, board, progress.stage, compilation, toolchain)
-        inputs, labels = _read_data(loaded.program, data, limit)
+        inputs, labels, steps = _read_data(loaded.program, data, limit)
         classes = loaded.program.tensor(loaded.program.outputs[0])
-        check_labels(labels, len(inputs), _count(classes.shape))
+        check_labels(labels, len(inputs) // steps, _count(classes.shape))
         truth = None if no_check else reference_model(loaded, reference, progress.stage)
         opener = services.reaching(via, mode, timing, memory)
-        done = execute(opener, loaded.program, loaded.board, inputs, toolchain, timeout_s, progress)
-        expected = None if truth is None else references(truth, inputs, progress)
+        done = execute(opener, loaded.program, loaded.board, inputs, toolchain, timeout_s, progress, steps)
+        expected = None if truth is None else references(truth, inputs, progress, steps)
     checked = None if expected is None else compare_runs(expected, done.outputs, NUMPY_REFERENCE)
     way = via or loaded.board.hosted.comms
     run = run_report(
-        loaded.program, loaded.board, done.sizes, done.compiler, done.runs, str(data), checked, way
+        loaded.program, loaded.board, done.sizes, done.compiler, done.runs, str(data), checked, way, steps
     )  # fmt: skip
-    report = evaluation_report(run, labels, expected)
+    report = evaluation_report(run, labels, expected, steps)
     if as_json:
         emit_json({**run_json(run), **evaluation_json(report)})
     else:
@@ -109,10 +112,10 @@ def command(
     return EXIT_DONE
 
 
-def _read_data(program: Program, path: Path, limit: int | None) -> tuple[list[dict[str, Array]], Array]:
-    """Inputs by name, and the labels. Raises UsageError."""
+def _read_data(program: Program, path: Path, limit: int | None) -> tuple[list[dict[str, Array]], Array, int]:
+    """Inputs by name, the labels, and how many inputs each label is for. Raises UsageError."""
     from utvm.cli.arrays.files import read_arrays
-    from utvm.cli.arrays.fit import fit_input
+    from utvm.cli.arrays.fit import fit_input, fit_sequences
     from utvm.errors import UsageError
 
     arrays = read_arrays(path)
@@ -121,11 +124,16 @@ def _read_data(program: Program, path: Path, limit: int | None) -> tuple[list[di
         raise UsageError(f"{path} holds {held or 'nothing'}; evaluate takes a .npz file with `inputs` and `labels`")
     if len(program.inputs) != 1:
         raise UsageError(f"{program.model} has {len(program.inputs)} inputs; evaluate takes models of one")
-    fitted = fit_input(arrays["inputs"], program.tensor(program.inputs[0]), f"{path}, inputs")
-    labels = arrays["labels"]
-    if labels.ndim == 0 or len(labels) != len(fitted):
-        raise UsageError(f"{path}: labels is {labels.dtype.name}{list(labels.shape)}, for {len(fitted)} inputs")
-    return [{program.inputs[0]: one} for one in fitted[:limit]], labels[:limit]
+    tensor, source = program.tensor(program.inputs[0]), f"{path}, inputs"
+    if program.states:
+        fitted, steps = fit_sequences(arrays["inputs"], tensor, source)
+    else:
+        fitted, steps = fit_input(arrays["inputs"], tensor, source), 1
+    labels, count = arrays["labels"], len(fitted) // steps
+    if labels.ndim == 0 or len(labels) != count:
+        raise UsageError(f"{path}: labels is {labels.dtype.name}{list(labels.shape)}, for {count} inputs")
+    runs = None if limit is None else limit * steps
+    return [{program.inputs[0]: one} for one in fitted[:runs]], labels[:limit], steps
 
 
 def _count(shape: tuple[int, ...]) -> int:

@@ -43,11 +43,12 @@ def _metadata(request: ExportRequest, contents: dict[str, bytes]) -> dict[str, o
         "provenance": dict(program.provenance),
         "target": {"board": board.name, "core": board.core.name, "gcc_flags": list(board.toolchain.gcc_flags)},
         "prefix": options.prefix,
-        "functions": {"init": f"{options.prefix}_init", "run": f"{options.prefix}_run"},
+        "functions": _functions(request),
         "memory": {
             "arena": options.arena,
             "arena_alignment_bytes": ARENA_ALIGNMENT_BYTES,
             "arena_bytes": dict(program.arenas),
+            "state_bytes": program.state_bytes,
             "constants_bytes": program.constant_bytes,
         },
         "inputs": [_port(port) for port in library.interface.inputs],
@@ -59,6 +60,11 @@ def _metadata(request: ExportRequest, contents: dict[str, bytes]) -> dict[str, o
         ],
         "files_sha256": {name: hashlib.sha256(content).hexdigest() for name, content in sorted(contents.items())},
     }  # fmt: skip
+
+
+def _functions(request: ExportRequest) -> dict[str, str]:
+    names = ["init", "run", *(["reset"] if request.library.program.states else [])]
+    return {name: f"{request.library.options.prefix}_{name}" for name in names}
 
 
 def _port(port: Port) -> dict[str, object]:

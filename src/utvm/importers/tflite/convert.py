@@ -7,11 +7,11 @@ import struct
 
 from utvm.errors import ImportModelError, ModelError, UnsupportedModelError, UnsupportedOperator
 from utvm.importers.tflite.node import Graph, Node, Unsupported
-from utvm.importers.tflite.reader import RawModel, RawOperator, RawTensor, read_raw_model
+from utvm.importers.tflite.reader import RawGraph, RawOperator, read_raw_model
+from utvm.importers.tflite.rows.variables import announce_variables
 from utvm.importers.tflite.table import ROWS
 from utvm.model.graph import Model
 from utvm.model.operator_types import Operator
-from utvm.model.quantization import Quantization
 from utvm.model.tensor import Tensor
 from utvm.operators import check_model
 
@@ -22,19 +22,21 @@ def import_tflite(data: bytes, source: str) -> Model:
     Raises ImportModelError for a malformed file and UnsupportedModelError, listing every operator that stands in the
     way, for a well-formed one that µTVM cannot express.
     """
-    raw = read_raw_model(data, source)
-    tensors = _tensors(raw.tensors)
-    graph = Graph(source, tensors, {tensor.name: tensor for tensor in tensors})
+    file = read_raw_model(data, source)
+    raw = file.main
+    graph = Graph.of(source, file, raw)
+    tensors = graph.tensors
+    nodes = [Node(raw_operator, graph) for raw_operator in raw.operators]
+    announce_variables(nodes)
     operators: list[Operator] = []
     unsupported: list[UnsupportedOperator] = []
-    for raw_operator in raw.operators:
-        node = Node(raw_operator, graph)
+    for raw_operator, node in zip(raw.operators, nodes, strict=True):
         try:
-            operators += _convert(raw_operator, raw, node)
+            operators += _convert(raw_operator, node)
         except Unsupported as reason:
             unsupported.append(_report(raw_operator, raw, str(reason)))
         except struct.error as error:
-            raise node.malformed("corrupted: its options lie outside the file; download or export it again") from error
+            raise node.corrupted() from error
         except ModelError as error:
             raise node.malformed(str(error)) from error
     if unsupported:
@@ -47,6 +49,7 @@ def import_tflite(data: bytes, source: str) -> Model:
         inputs=tuple(tensors[index].name for index in raw.inputs),
         outputs=tuple(tensors[index].name for index in raw.outputs),
         source_hash=hashlib.sha256(data).hexdigest(),
+        states=graph.variables.states(),
     )
     model = model.with_operators(model.operators)
     try:
@@ -57,7 +60,7 @@ def import_tflite(data: bytes, source: str) -> Model:
     return model
 
 
-def _convert(raw: RawOperator, model: RawModel, node: Node) -> list[Operator]:
+def _convert(raw: RawOperator, node: Node) -> list[Operator]:
     row = ROWS.get(raw.code)
     if row is None:
         raise Unsupported("the operator is not supported")
@@ -65,41 +68,28 @@ def _convert(raw: RawOperator, model: RawModel, node: Node) -> list[Operator]:
         raise Unsupported("versions begin with 1")
     if raw.version > row.max_version:
         raise Unsupported(f"version {raw.version} is newer than {row.max_version}")
-    for index in (*raw.inputs, *raw.outputs):
-        if index >= 0 and model.tensors[index].problem:
-            raise Unsupported(f"tensor {model.tensors[index].name}: {model.tensors[index].problem}")
+    if problem := node.problem():
+        raise Unsupported(problem)
     operators = row.convert(node)
     node.check_used(operators)
     return operators
 
 
-def _tensors(raw_tensors: tuple[RawTensor, ...]) -> list[Tensor]:
-    """Tensors under unique names; those with a problem stand in as they are, and fail where they are used."""
-    names: set[str] = set()
-    tensors: list[Tensor] = []
-    for raw in raw_tensors:
-        name = raw.name if raw.name not in names else f"{raw.name}#{raw.index}"
-        while name in names:
-            name += "_"
-        names.add(name)
-        quantization = Quantization(raw.scales, raw.zero_points, raw.axis) if raw.scales else None
-        tensors.append(Tensor(name, raw.shape, raw.dtype, quantization, raw.data))
-    return tensors
-
-
-def _check_ends(model: RawModel, tensors: list[Tensor], source: str) -> None:
+def _check_ends(model: RawGraph, tensors: list[Tensor], source: str) -> None:
     """Raise ImportModelError unless every input and output can be given or taken as a value."""
     for what, indices in (("input", model.inputs), ("output", model.outputs)):
         for index in indices:
             name = tensors[index].name
+            if model.tensors[index].variable:
+                raise ImportModelError(f"{source}: {what} {name!r} is a variable tensor; take it off the {what}s")
             if model.tensors[index].problem:
                 raise ImportModelError(f"{source}: {what} {name!r} cannot be used: {model.tensors[index].problem}")
             if tensors[index].is_constant:
                 raise ImportModelError(f"{source}: {what} {name!r} is a constant; take it off the model's {what}s")
 
 
-def _report(raw: RawOperator, model: RawModel, reason: str) -> UnsupportedOperator:
+def _report(raw: RawOperator, model: RawGraph, reason: str) -> UnsupportedOperator:
     dtypes = ", ".join("none" if index < 0 else model.tensors[index].dtype for index in raw.inputs)
     results = ", ".join(model.tensors[index].dtype for index in raw.outputs)
-    node = f"node {raw.index} '{model.tensors[raw.outputs[0]].name}'"
+    node = f"node {raw.index}" + (f" '{model.tensors[raw.outputs[0]].name}'" if raw.outputs else "")
     return UnsupportedOperator(raw.code, node, raw.version, f"{dtypes} -> {results}", reason)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,9 @@ MAX_OPERATORS = 1 << 14
 MAX_OPERANDS = 1 << 12
 MAX_CHANNELS = 1 << 16
 
+HANDLE_DTYPE = "resource"
+WITHOUT_OUTPUTS = ("ASSIGN_VARIABLE", "CALL_ONCE")
+
 _Quantization = tuple[tuple[float, ...], tuple[int, ...], int]  # scales, zero points, axis
 _NO_QUANTIZATION: _Quantization = ((), (), 0)
 
@@ -42,7 +46,10 @@ DTYPE_NAMES = {value: name.lower() for value, name in _names(tflite.TensorType).
 
 @dataclass(frozen=True, eq=False)
 class RawTensor:
-    """A tensor as the file states it. `data` is None for activations; `problem` says why it cannot be used, if so."""
+    """A tensor as the file states it. `data` is None for activations; `problem` says why it cannot be used, if so.
+
+    A `variable` keeps its value from run to run.
+    """
 
     index: int
     name: str
@@ -53,6 +60,7 @@ class RawTensor:
     zero_points: tuple[int, ...]
     axis: int
     problem: str = ""
+    variable: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,17 +72,26 @@ class RawOperator:
     version: int
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    intermediates: tuple[int, ...]
     table: Any
 
 
 @dataclass(frozen=True, eq=False)
-class RawModel:
-    """The main subgraph of a file."""
+class RawGraph:
+    """A subgraph of a file."""
 
     tensors: tuple[RawTensor, ...]
     operators: tuple[RawOperator, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class RawModel:
+    """A file: its main subgraph, and another one by its index, which is read when it is asked for."""
+
+    main: RawGraph
+    subgraph: Callable[[int], RawGraph]
 
 
 def read_raw_model(data: bytes, source: str) -> RawModel:
@@ -93,10 +110,18 @@ def read_raw_model(data: bytes, source: str) -> RawModel:
             " (export the model with the TFLite converter)"
         )
     checked = CheckedFile(data, source)
+
+    def read(graph: Callable[[], RawGraph]) -> RawGraph:
+        try:
+            return graph()
+        except struct.error as error:
+            raise checked.corrupted("a vector or field lies outside the file") from error
+
     try:
-        return _Reader(checked).model()
+        reader = _Reader(checked)
     except struct.error as error:
         raise checked.corrupted("a vector or field lies outside the file") from error
+    return RawModel(read(reader.main), lambda index: read(lambda: reader.subgraph(index)))
 
 
 class _Reader:
@@ -105,14 +130,29 @@ class _Reader:
         self._root = checked.table(lambda: tflite.Model.GetRootAs(checked.data), "the root table")
         self._contents: dict[tuple[int, str], Array] = {}
 
-    def model(self) -> RawModel:
+    def main(self) -> RawGraph:
+        """The first subgraph, which has inputs and outputs."""
         version = self._root.Version()
         if version != 3:
             raise self._file.error(f"schema version {version}; version 3 is supported (use a current TFLite converter)")
         if self._root.SubgraphsLength() < 1:
             raise self._file.corrupted("there is no subgraph")
+        raw = self._graph(0, "the main subgraph")
+        for what, ends in (("inputs", raw.inputs), ("outputs", raw.outputs)):
+            if not ends:
+                raise self._file.error(f"the model has no {what}; export it with at least one of each")
+        return raw
+
+    def subgraph(self, index: int) -> RawGraph:
+        """Another subgraph, by a number that the file gives."""
+        count = self._root.SubgraphsLength()
+        if not 0 < index < count:
+            raise self._file.corrupted(f"there is no subgraph {index} to run once; there are {count}")
+        return self._graph(index, f"subgraph {index}")
+
+    def _graph(self, number: int, what: str) -> RawGraph:
         file = self._file
-        graph = file.table(self._root.Subgraphs, "the main subgraph", 0)
+        graph = file.table(self._root.Subgraphs, what, number)
         tensors = tuple(
             self._tensor(file.table(graph.Tensors, f"tensor {index}", index), index)
             for index in range(file.count(graph.TensorsLength(), "tensors", 4, MAX_TENSORS))
@@ -127,12 +167,10 @@ class _Reader:
         )
         inputs = self._ends(graph, "Inputs", "inputs", tensors)
         outputs = self._ends(graph, "Outputs", "outputs", tensors)
-        return RawModel(tensors, operators, inputs, outputs)
+        return RawGraph(tensors, operators, inputs, outputs)
 
     def _ends(self, graph: Any, field: str, what: str, tensors: tuple[RawTensor, ...]) -> tuple[int, ...]:
         ends = self._indices(graph, field, f"the model's {what}", len(tensors), optional=False)
-        if not ends:
-            raise self._file.error(f"the model has no {what}; export it with at least one of each")
         repeated = next((index for index in ends if ends.count(index) > 1), None)
         if repeated is not None:
             raise self._file.error(f"tensor {tensors[repeated].name!r} is twice among the model's {what}; name it once")
@@ -162,11 +200,13 @@ class _Reader:
         where = f"operator {index} ({name})"
         inputs = self._indices(table, "Inputs", f"the inputs of {where}", tensor_count, optional=True)
         outputs = self._indices(table, "Outputs", f"the outputs of {where}", tensor_count, optional=False)
-        if not outputs:
+        if not outputs and name not in WITHOUT_OUTPUTS:
             raise self._file.corrupted(f"{where} has no outputs")
         if len(set(outputs)) < len(outputs):
             raise self._file.corrupted(f"{where} has one tensor as several of its outputs")
-        return RawOperator(index, name, version, inputs, outputs, table)
+        between = f"the intermediates of {where}"
+        intermediates = self._indices(table, "Intermediates", between, tensor_count, optional=True)
+        return RawOperator(index, name, version, inputs, outputs, intermediates, table)
 
     def _tensor(self, table: Any, index: int) -> RawTensor:
         name = self._file.text(table.Name, f"the name of tensor {index}") or f"tensor_{index}"
@@ -178,7 +218,7 @@ class _Reader:
                 f"{where}: shape {list(shape[:MAX_RANK])} has a negative extent; export fixed shapes"
             )
         sparsity = self._file.table(table.Sparsity, f"the sparsity of {where}")
-        problem = _problem(dtype, shape, sparse=sparsity is not None, variable=table.IsVariable())
+        problem = _problem(dtype, shape, sparse=sparsity is not None)
         quantization = self._file.table(table.Quantization, f"the quantization of {where}")
         if problem or quantization is None or not np.issubdtype(dtype, np.integer):
             scales, zero_points, axis = _NO_QUANTIZATION
@@ -195,7 +235,10 @@ class _Reader:
                     " which no microcontroller holds; choose a smaller network"
                 )
             data = self._data_of(int(table.Buffer()), shape, dtype, where)
-        return RawTensor(index, name, shape, dtype, data, scales, zero_points, axis, problem)
+        variable = bool(table.IsVariable())
+        if variable and data is not None:
+            problem = "a variable tensor with data of its own is not supported"
+        return RawTensor(index, name, shape, dtype, data, scales, zero_points, axis, problem, variable)
 
     def _quantization(self, table: Any, where: str, shape: tuple[int, ...], dtype: str) -> _Quantization:
         scales = tuple(self._file.numbers(table, "Scale", f"the scales of {where}", MAX_CHANNELS))
@@ -244,8 +287,10 @@ class _Reader:
         return self._contents[index, dtype].reshape(shape)
 
 
-def _problem(dtype: str, shape: tuple[int, ...], sparse: bool, variable: bool) -> str:
+def _problem(dtype: str, shape: tuple[int, ...], sparse: bool) -> str:
     """Why µTVM cannot use a well-formed tensor; empty when it can."""
+    if dtype == HANDLE_DTYPE:
+        return "handles of variables go to READ_VARIABLE and ASSIGN_VARIABLE only"
     if dtype not in ITEM_SIZE_BYTES:
         return f"dtype {dtype} is not supported"
     if len(shape) > MAX_RANK:
@@ -254,6 +299,4 @@ def _problem(dtype: str, shape: tuple[int, ...], sparse: bool, variable: bool) -
         return f"shape {list(shape)} has no elements"
     if sparse:
         return "sparse tensors are not supported"
-    if variable:
-        return "variable tensors (state) are not supported"
     return ""

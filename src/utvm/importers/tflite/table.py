@@ -21,6 +21,7 @@ from utvm.importers.tflite.rows.convolution import conv_2d, depthwise_conv_2d, t
 from utvm.importers.tflite.rows.elementwise import add, multiply, subtract
 from utvm.importers.tflite.rows.fully_connected import fully_connected
 from utvm.importers.tflite.rows.join import concatenation, pack
+from utvm.importers.tflite.rows.lstm import unidirectional_sequence_lstm
 from utvm.importers.tflite.rows.mean import mean
 from utvm.importers.tflite.rows.pad import pad
 from utvm.importers.tflite.rows.pooling import average_pool_2d, max_pool_2d
@@ -30,7 +31,9 @@ from utvm.importers.tflite.rows.shape import expand_dims, reshape, squeeze
 from utvm.importers.tflite.rows.slicing import slice_, split, split_v, unpack
 from utvm.importers.tflite.rows.softmax import softmax
 from utvm.importers.tflite.rows.strided_slice import strided_slice
+from utvm.importers.tflite.rows.svdf import svdf
 from utvm.importers.tflite.rows.transpose import transpose
+from utvm.importers.tflite.rows.variables import assign_variable, call_once, read_variable, var_handle
 from utvm.model.operator_types import Operator
 
 
@@ -44,6 +47,8 @@ class Row:
 
 ROWS: dict[str, Row] = {
     "ARG_MAX": Row(arg_max, 2),
+    "ASSIGN_VARIABLE": Row(assign_variable, 1),
+    "CALL_ONCE": Row(call_once, 1),
     "CONCATENATION": Row(concatenation, 7),
     "CONV_2D": Row(conv_2d, 8),
     "DEPTHWISE_CONV_2D": Row(depthwise_conv_2d, 6),
@@ -65,6 +70,7 @@ ROWS: dict[str, Row] = {
     "PAD": Row(pad, 6),
     "PADV2": Row(pad, 6),
     "QUANTIZE": Row(quantize, 6),
+    "READ_VARIABLE": Row(read_variable, 1),
     "RELU": Row(relu, 3),
     "RELU6": Row(relu6, 3),
     "RELU_0_TO_1": Row(relu_0_to_1, 1),
@@ -77,7 +83,10 @@ ROWS: dict[str, Row] = {
     "SPLIT_V": Row(split_v, 3),
     "SQUEEZE": Row(squeeze, 1),
     "STRIDED_SLICE": Row(strided_slice, 4),
+    "SVDF": Row(svdf, 4),
     "TANH": Row(tanh, 3),
     "TRANSPOSE": Row(transpose, 8),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": Row(unidirectional_sequence_lstm, 4),
     "UNPACK": Row(unpack, 6),
+    "VAR_HANDLE": Row(var_handle, 1),
 }

@@ -27,6 +27,8 @@ def heading(report: RunReport) -> str:
     """What ran where."""
     board = report.board
     runs = "1 run" if report.runs == 1 else f"{report.runs} runs"
+    if report.keeps_state and report.runs > 1:
+        runs += " in a row" if report.reset_every is None else f", the state reset every {report.reset_every}"
     return (
         f"{report.model} on {board.title} ({board.name}, {board.core} at {megahertz(board.clock_hz)}), "
         f"{report.via} board\n"

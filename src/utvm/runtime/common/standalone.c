@@ -10,6 +10,7 @@ volatile uint64_t utvm_total_cycles;
 void UTVMInit(void) {
     utvm_cycles_start();
     utvm_profile_calibrate();
+    utvm_model_reset();
 }
 
 __attribute__((noinline)) void UTVMMain(void) {

@@ -122,6 +122,69 @@ static inline int32_t utvm_reciprocal(int32_t sum) {
     return utvm_saturating_shift_left(x, 1);
 }
 
+/* round(a * b / 2^15), halves up, of two int16; the one product that does not fit saturates. */
+static inline int32_t utvm_high_mul_q15(int32_t a, int32_t b) {
+    const int32_t product = (a * b + (1 << 14)) >> 15;
+    return product > INT16_MAX ? INT16_MAX : product;
+}
+
+/*
+ * exp(x) for -2^15 <= x <= 0 with integer_bits before the point, 0 <= integer_bits <= 7, as a fraction of 15
+ * bits: gemmlowp's Taylor series for the last quarter, the quarters before it one bit at a time.
+ */
+static inline int32_t utvm_exp_q15(int32_t x, int32_t integer_bits) {
+    static const int16_t powers[] = {25520, 19875, 12055, 4435, 600, 11, 0}; /* exp(-2^k), k = -2 ... 4 */
+    const int32_t quarter = (int32_t)1 << (13 - integer_bits);
+    const int32_t remainder = (x & (quarter - 1)) - quarter;
+    const int32_t y = utvm_shift_left(remainder, integer_bits) + (1 << 12);
+    const int32_t square = utvm_high_mul_q15(y, y);
+    const int32_t fourth_over_4 = utvm_rounding_shift_right(utvm_high_mul_q15(square, square), 2);
+    const int32_t sixths = utvm_high_mul_q15(fourth_over_4 + utvm_high_mul_q15(square, y), 10923);
+    const int32_t series = y + utvm_rounding_shift_right(sixths + square, 1);
+    int32_t result = utvm_clamp(28918 + utvm_high_mul_q15(series, 28918), INT16_MIN, INT16_MAX);
+    if (x == 0) {
+        return INT16_MAX;
+    }
+    if (integer_bits > 5 && x < -((int32_t)1 << (20 - integer_bits))) {
+        return 0;
+    }
+    for (int32_t k = 0; k < integer_bits + 2 && k < 7; ++k) {
+        if (((remainder - x) >> (13 - integer_bits + k)) & 1) {
+            result = utvm_high_mul_q15(result, powers[k]);
+        }
+    }
+    return result;
+}
+
+/* 2 / (1 + x) for a fraction x of 15 bits, with two integer bits: three Newton-Raphson steps. */
+static inline int32_t utvm_two_over_one_plus_q15(int32_t x) {
+    const int32_t half_denominator = (x + (1 << 15)) >> 1;
+    int32_t estimate = 23130 + utvm_high_mul_q15(half_denominator, -15420);
+    for (int step = 0; step < 3; ++step) {
+        const int32_t error = (1 << 13) - utvm_high_mul_q15(half_denominator, estimate);
+        const int32_t correction = utvm_shift_left(utvm_high_mul_q15(estimate, error), 2);
+        estimate += utvm_clamp(correction, INT16_MIN, INT16_MAX);
+    }
+    return estimate;
+}
+
+/* 1 / (1 + exp(-x)) of an int16 with three integer bits, as a fraction of 15 bits. */
+static inline int32_t utvm_logistic_q15(int32_t x) {
+    const int32_t magnitude = utvm_clamp(x < 0 ? x : -x, INT16_MIN, 0);
+    const int32_t ratio = utvm_shift_left(utvm_two_over_one_plus_q15(utvm_exp_q15(magnitude, 3)), 1);
+    const int32_t fraction = utvm_clamp(ratio, INT16_MIN, INT16_MAX);
+    return x == 0 ? 1 << 14 : x > 0 ? fraction : INT16_MAX - fraction;
+}
+
+/* tanh of an int16 with 0 to 6 integer bits, as a fraction of 15 bits. */
+static inline int32_t utvm_tanh_q15(int32_t x, int32_t integer_bits) {
+    const int32_t magnitude = x < 0 ? x : -x;
+    /* Twice x: the same bits with one more of them before the point. */
+    const int32_t ratio = utvm_two_over_one_plus_q15(utvm_exp_q15(magnitude, integer_bits + 1)) - (1 << 13);
+    const int32_t fraction = utvm_clamp(utvm_shift_left(ratio, 2), INT16_MIN, INT16_MAX);
+    return x == 0 ? 0 : x > 0 ? fraction : -fraction;
+}
+
 /*
  * value / scale + zero_point, rounded halves away from zero, limited to [low, high], both of which lie within
  * 2^23 of zero_point. What is not a number becomes low.

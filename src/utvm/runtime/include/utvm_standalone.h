@@ -12,6 +12,9 @@
 /* Provided by the model: computes its outputs from its inputs; 0 on success. */
 int32_t utvm_model_run(void);
 
+/* Provided by a model that keeps state from run to run: begins anew. Else one that does nothing. */
+void utvm_model_reset(void);
+
 /* Result and core clock cycles of the last run. */
 extern volatile int32_t utvm_status;
 extern volatile uint64_t utvm_total_cycles;

@@ -27,6 +27,19 @@ def byte_quantization(node: Node, tensor: Tensor) -> Quantization:
     return quantization
 
 
+def stored_quantization(node: Node, tensor: Tensor) -> Quantization:
+    """The same of int8, uint8, or int16, whose zero point must be 0."""
+    if tensor.dtype != "int16":
+        node.require_dtype(tensor, "int8", "uint8", "int16")
+        return byte_quantization(node, tensor)
+    quantization = node.per_tensor(tensor)
+    if quantization.zero_point != 0:
+        raise Unsupported(f"the zero point of {tensor} is {quantization.zero_point}; int16 needs 0")
+    if not SMALLEST_SCALE <= quantization.scale <= LARGEST_SCALE:
+        raise Unsupported(f"scale {quantization.scale:g} of {tensor.name} is outside 2**-60 ... 2**60")
+    return quantization
+
+
 def require_ratio(input_: Quantization, output: Quantization, factor: float = 1.0) -> None:
     """Raise Unsupported where the output's scale is so much finer than `factor` times the input's that LiteRT's 32-bit
     arithmetic overflows."""
