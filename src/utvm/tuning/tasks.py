@@ -9,7 +9,7 @@ from utvm.boards import Board
 from utvm.codegen.budget import arena_regions, kernel_flash_bytes
 from utvm.codegen.lifetimes import find_lifetimes
 from utvm.codegen.limits import NO_LIMITS, Limits
-from utvm.codegen.memory_plan import ArenaRegion, live_peak
+from utvm.codegen.memory_plan import ArenaRegion, live_peak, plan_states
 from utvm.codegen.scheduling import scratch_limits, sites_of
 from utvm.model import Model
 from utvm.operators import check_model
@@ -61,12 +61,12 @@ class Task:
 def places_of(model: Model, board: Board, limits: Limits = NO_LIMITS) -> list[Place]:
     """Every call of the rewritten model, with scratch limits as compilation has them, or for less memory.
 
-    Raises ModelError.
+    But for those that overwrite a state: they have one kernel each, and cannot run twice alike. Raises ModelError.
     """
     check_model(model)
     rewritten = rewrite(model)
     lifetimes = find_lifetimes(rewritten)
-    regions = arena_regions(rewritten, board)
+    regions = plan_states(lifetimes.states, arena_regions(rewritten, board), model.name).rest
     scratch = scratch_limits(len(lifetimes.calls), lifetimes.items, regions, limits.max_ram_bytes)
     peak, _ = live_peak(lifetimes.items)
     holding = next(((region,) for region in regions if region.capacity_bytes >= peak), regions)
@@ -77,6 +77,7 @@ def places_of(model: Model, board: Board, limits: Limits = NO_LIMITS) -> list[Pl
     return [
         Place(site, operator_key(site), scratch_bytes, holding, flash_bytes)
         for site, scratch_bytes, flash_bytes in zip(sites, scratch, flash, strict=True)
+        if not site.operator.updates
     ]
 
 
