@@ -1,5 +1,5 @@
-/* What an image has instead where the model has nothing. A file of its own: where gcc sees the weak constant, it
- * folds it. */
+/* What an image has instead where the model has nothing. A file of its own: where gcc sees the weak constant,
+ * it folds it. */
 #include "utvm_profile.h"
 #include "utvm_standalone.h"
 
