@@ -14,10 +14,11 @@ from pathlib import Path
 from tests.schedules import portable_cases as cases
 from utvm.boards import Board, load_board
 from utvm.model import Model
-from utvm.schedules import PORTABLE
+from utvm.schedules import PORTABLE, default_schedule
 from utvm.session.benches import Benches
 from utvm.toolchain import find_compiler
 from utvm.transports import CycleCounting, open_transport
+from utvm.tuning.batch import Experiment
 from utvm.tuning.conditions import Conditions, utvm_version
 from utvm.tuning.measure import Measurer
 from utvm.tuning.metaschedule.process import MetaScheduleProcess
@@ -51,15 +52,17 @@ def main() -> None:
     arguments = parser.parse_args()
     board = load_board(arguments.board)
     print(f"{board.name}, modelled with its memories, {find_compiler(board).version}, {arguments.trials} trials each")
-    print("| operator | portable | MetaSchedule | gain | tried |")
-    print("|---|---|---|---|---|")
+    print("| operator | portable | MetaSchedule | gain | tried | our template |")
+    print("|---|---|---|---|---|---|")
     counting = CycleCounting(None, "board")
     with MetaScheduleProcess() as process, Benches(board, lambda: open_transport(board, None, counting)) as benches:
         measurer = Measurer(board, benches)
         for name, make in CASES.items():
             effort = Effort(arguments.trials, arguments.jobs, seed=arguments.seed)
-            portable, best, tried = _tuned(make(), board, measurer, process, effort)
-            print(f"| {name} | {portable:,} | {best:,} | {portable / best:.2f}x | {tried} |", flush=True)
+            model = make()
+            portable, best, tried = _tuned(model, board, measurer, process, effort)
+            cells = f"{portable:,} | {best:,} | {portable / best:.2f}x | {tried} | {_template(model, board, measurer)}"
+            print(f"| {name} | {cells} |", flush=True)
 
 
 def _tuned(
@@ -78,6 +81,16 @@ def _tuned(
         cycles = {record.schedule: record.cycles for record in load_records([file])}
     measured = [count for count in cycles.values() if count is not None]
     return cycles[PORTABLE] or 0, min(measured), len(cycles)
+
+
+def _template(model: Model, board: Board, measurer: Measurer) -> str:
+    """The default schedule's cycles, where it is a template of ours."""
+    (place,) = places_of(model, board)
+    default = default_schedule(place.site, place.scratch_limit_bytes)
+    if default == PORTABLE:
+        return ""
+    ((_, outcome),) = measurer.measure(Experiment(place), [default])
+    return f"{outcome:,}" if isinstance(outcome, int) else outcome.kind
 
 
 if __name__ == "__main__":
