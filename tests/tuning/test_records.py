@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,31 @@ def test_a_file_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:
         load_records([tmp_path / "none.jsonl"])
     with pytest.raises(UsageError, match="cannot write"):
         RecordWriter(tmp_path / "none" / "file.jsonl")
+
+
+def test_a_full_disk_is_one_clear_error_and_loses_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "records.jsonl"
+    with RecordWriter(file) as writer:
+        writer.append(MEASURED)
+    size = file.stat().st_size
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + size // 2, hard))
+    try:
+        with pytest.raises(UsageError, match=r"cannot write tuning records.*kept"), RecordWriter(file) as writer:
+            writer.append(MEASURED)
+            writer.append(MEASURED)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with RecordWriter(file) as writer:
+        writer.append(MEASURED)
+    assert list(load_records([file])) == [MEASURED, MEASURED]
+
+
+def test_a_file_of_something_else_is_said_in_few_lines(tmp_path: Path) -> None:
+    file = tmp_path / "model.tflite"
+    file.write_bytes(bytes(range(256)) * 400)
+    loaded = load_records([file])
+    assert not loaded.records and len(loaded.unreadable) > 100
+    assert len(loaded.remarks) == 4 and "more lines" in loaded.remarks[-1]
+    with pytest.raises(UsageError, match="no such file"):
+        load_records([Path("/dev/zero")])

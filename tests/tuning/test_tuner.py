@@ -96,6 +96,24 @@ def test_kill_9_loses_only_what_was_in_flight(tmp_path: Path) -> None:
     assert all(task["best_cycles"] for task in document["operators"])
 
 
+def test_ctrl_c_keeps_what_was_measured_and_records_no_failure(tmp_path: Path) -> None:
+    file = tmp_path / "digits.jsonl"
+    arguments = ["tune", str(load_digits().model_path), "-b", BOARD, "-s", str(file), "-n", "30", "--json"]
+    command = [sys.executable, "-m", "utvm", *arguments]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
+    ) as process:
+        deadline = time.monotonic() + 120
+        while not (file.exists() and file.stat().st_size) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: compilers get it too
+        output = process.communicate(timeout=60)[0]
+    assert process.returncode == 130
+    assert json.loads(output)["error"]["type"] == "Interrupted"
+    kept = records_of(file)
+    assert kept and {record.failure.kind for record in kept if record.failure is not None} <= {"too slow"}
+
+
 def test_the_time_limit_ends_the_search(convolution: Model, tmp_path: Path, board: Board) -> None:
     def never(program: Program) -> HostedSession:
         raise AssertionError(f"{program.model} is measured though the time is up")

@@ -85,4 +85,6 @@ def test_a_way_that_leads_nowhere_is_said(tmp_path: Path) -> None:
     options = ("tune", MODEL, "-b", BOARD, "-s", file, "-n", 1)
     done = utvm(*options, "--verify-on", "gdb://127.0.0.1:1")
     assert done.exit_code == 0 and "transport" in done.stdout and "127.0.0.1:1" in done.stdout
+    before = file.read_bytes()
     assert utvm(*options, "--verify-on", "nowhere").exit_code == 2
+    assert file.read_bytes() == before, "nothing was begun"

@@ -90,7 +90,7 @@ def recorded_schedules(how: Compilation, model: Model, board: Board, toolchain: 
         version = None
     loaded = load_records(how.records)
     applied = apply_records(loaded, model, board, version, how.limits)
-    for remark in (*loaded.unreadable, *applied.remarks):
+    for remark in (*loaded.remarks, *applied.remarks):
         note(f"utvm: schedules: {remark}")
     return applied.schedules
 

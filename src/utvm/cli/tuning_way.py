@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from utvm.tuning.measure import Opener
 
 _SEVERAL = ("virtual", "qemu")
-_VIRTUAL_JOBS = 2
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,10 @@ def tuning_way(
     toolchain: ToolchainChoice,
 ) -> TuningWay:
     """The way that the options name. Raises UsageError for several boards where there is one."""
+    from utvm.transports.opening import check_way
+
     check_timing(timing, board)
+    check_way(via)
     way = via or board.hosted.comms
     if way not in _SEVERAL and (jobs or 1) > 1:
         raise UsageError(f"{way} is one board: --jobs {jobs} is for virtual boards and QEMU")
@@ -74,5 +77,5 @@ def tuning_way(
         counting += f", {mode}"
     mode = mode or ("standalone" if way in STANDALONE_WAYS else "hosted")
     return TuningWay(
-        board, via, mode, timing, memory, counting, jobs or (_VIRTUAL_JOBS if way in _SEVERAL else 1), toolchain
+        board, via, mode, timing, memory, counting, jobs or ((os.cpu_count() or 1) if way in _SEVERAL else 1), toolchain
     )

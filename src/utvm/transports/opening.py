@@ -21,6 +21,7 @@ def open_transport(board: Board, via: str | None = None, counting: CycleCounting
     Raises UsageError for another word, for a way of `counting` cycles that only virtual boards know, and what opening
     that transport raises.
     """
+    check_way(via)
     if via is None:
         via = board.hosted.comms
         if via in ("gdb", "openocd"):
@@ -37,6 +38,15 @@ def open_transport(board: Board, via: str | None = None, counting: CycleCounting
     if via == "pyocd" or (scheme == "pyocd" and place):
         return PyOcdTransport(place or None, board.hosted.pyocd_target)
     host, _, port = place.rpartition(":")
-    if scheme not in ("gdb", "openocd") or not host or not port.isdigit() or not 0 < int(port) < 1 << 16:
-        raise UsageError(f"{via!r} is no way to a board; choose one of {', '.join(WAYS)}")
     return GdbTransport(host, int(port)) if scheme == "gdb" else OpenOcdTransport(host, int(port))
+
+
+def check_way(via: str | None) -> None:
+    """Raise UsageError unless the word is a way to a board, reachable or not; None is the way of the board file."""
+    if via in (None, "virtual", "arena", "qemu", "pyocd"):
+        return
+    scheme, _, place = (via or "").partition("://")
+    host, _, port = place.rpartition(":")
+    is_server = scheme in ("gdb", "openocd") and host and port.isdigit() and 0 < int(port) < 1 << 16
+    if not is_server and not (scheme == "pyocd" and place):
+        raise UsageError(f"{via!r} is no way to a board; choose one of {', '.join(WAYS)}")

@@ -63,6 +63,7 @@ class VirtualBoardProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
+            start_new_session=True,  # Ctrl-C is for us: we end the board
         )
         try:
             places = self._wait_until_ready(start_timeout_s, ["gdb"] if jtag is None else ["gdb", "jtag"])

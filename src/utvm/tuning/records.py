@@ -16,6 +16,7 @@ from utvm.tuning.conditions import Conditions
 from utvm.tuning.keys import OperatorKey
 
 FailureKind = Literal["compile", "wrong answer", "timeout", "too slow", "fault", "transport", "out of memory"]
+_SHOWN_LINES = 3
 FAILURE_KINDS: tuple[FailureKind, ...] = get_args(FailureKind)
 
 
@@ -83,10 +84,17 @@ def _text(document: dict[str, object], name: str) -> str:
 
 @dataclass(frozen=True)
 class Records:
-    """Records in the order in which they were written; `unreadable` counts lines that were none, by file and line."""
+    """Records in the order in which they were written; `unreadable` names lines that were none, by file and line."""
 
     records: tuple[Record, ...] = ()
     unreadable: tuple[str, ...] = ()
+
+    @property
+    def remarks(self) -> list[str]:
+        """The first of the lines that were no records, and how many more there were."""
+        more = len(self.unreadable) - _SHOWN_LINES
+        shown = list(self.unreadable[:_SHOWN_LINES])
+        return [*shown, f"{more:,} more lines are no tuning records; is it the right file?"] if more > 0 else shown
 
     def __iter__(self) -> Iterator[Record]:
         return iter(self.records)
@@ -102,7 +110,9 @@ def load_records(paths: Iterable[Path]) -> Records:
     unreadable: list[str] = []
     for path in paths:
         try:
-            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+            if not path.is_file():  # a device may never end
+                raise UsageError(f"{path}: cannot read tuning records: no such file")
+            lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
         except OSError as error:
             raise UsageError(f"{path}: cannot read tuning records: {error.strerror}") from error
         for number, line in enumerate(lines, 1):
@@ -119,8 +129,10 @@ class RecordWriter:
     """Appends records to a file, each on the disk before the next; use as a context manager. Raises UsageError."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         try:
-            self._file = path.open("ab+")
+            # Unbuffered: a record that could not be written whole is not tried again when the file is closed.
+            self._file = path.open("ab+", buffering=0)
             size = self._file.seek(0, os.SEEK_END)
             if size:
                 self._file.seek(size - 1)
@@ -131,9 +143,19 @@ class RecordWriter:
             raise UsageError(f"{path}: cannot write tuning records: {error.strerror}") from error
 
     def append(self, record: Record) -> None:
-        """Write one line and flush it."""
-        self._file.write(record.to_json().encode() + b"\n")
-        self._file.flush()
+        """Write one line. Raises UsageError where the disk is full, say; what was written before is kept."""
+        line = record.to_json().encode() + b"\n"
+        try:
+            written = self._file.write(line)
+        except OSError as error:
+            raise self._refused(error.strerror or str(error)) from error
+        if written != len(line):
+            raise self._refused("no space left")
+
+    def _refused(self, reason: str) -> UsageError:
+        return UsageError(
+            f"{self._path}: cannot write tuning records: {reason}. What was written is kept: the same command goes on"
+        )
 
     def __enter__(self) -> RecordWriter:
         return self

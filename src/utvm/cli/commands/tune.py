@@ -37,7 +37,10 @@ from utvm.cli.services import ToolchainChoice
     help="Measure nothing more after so many seconds.",
 )  # fmt: skip
 @click.option(
-    "-j", "--jobs", type=click.IntRange(min=1), help="Boards side by side. Default: two where boards are virtual."
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Boards side by side. Default: one per core where they are virtual.",
 )
 @max_ram_option
 @max_flash_option
@@ -125,8 +128,8 @@ def command(
     places = places_of(load_model(model), target, Limits(max_ram_bytes, max_flash_bytes))
     arena = places[0].arena if places else ""
     conditions = Conditions(target.name, target.core.name, way.counting, arena, compiler.version, utvm_version())
-    known = load_records([file]) if file.exists() else Records()
-    for remark in known.unreadable:
+    known = load_records([file]) if file.is_file() else Records()
+    for remark in known.remarks:
         note(f"utvm: {remark}")
     with ExitStack() as stack:
         progress = stack.enter_context(open_tuning_progress())
