@@ -9,7 +9,15 @@ from typing import Protocol
 import numpy as np
 import pytest
 
-from tests.schedules import test_add, test_depthwise, test_fully_connected, test_lookup, test_overlap, test_pool
+from tests.schedules import (
+    test_add,
+    test_depthwise,
+    test_fully_connected,
+    test_lookup,
+    test_mean,
+    test_overlap,
+    test_pool,
+)
 from tests.schedules.conv2d_cases import CORNERS, UNPADDED, Convolution, extreme_bytes, random_convolution
 from tests.schedules.scheduled import Scheduled, assert_equal_on, program_of, site_of
 from tests.schedules.test_depthwise import Depthwise
@@ -26,6 +34,7 @@ from utvm.schedules.depthwise_mve import DepthwiseVectors
 from utvm.schedules.elementwise_mve import AddVectors, MulVectors
 from utvm.schedules.fully_connected_mve import FullyConnectedVectors
 from utvm.schedules.lookup_mve import LookupVectors
+from utvm.schedules.mean_mve import MeanVectors
 from utvm.schedules.pool_mve import PoolVectors
 from utvm.schedules.template import Template
 from utvm.session.standalone import Prefer, StandaloneSession
@@ -223,6 +232,21 @@ def test_elementwise_and_pools(prefer: Prefer) -> None:
     assert_equal_on(M55, cases, prefer)
 
 
+MEANS = {
+    **test_mean.CASES,
+    "one channel": test_mean.Average((1, 5, 3, 1), zero_points=(3, -7)),
+    "seventeen channels": test_mean.Average((2, 5, 3, 17), zero_points=(3, -7)),
+    "thirty-two channels but one": test_mean.Average((1, 9, 9, 31), zero_points=(-128, 5), scale=0.7),
+    "scaled up": test_mean.Average((1, 2, 1, 13), zero_points=(9, 5), scale=4.7),
+}
+
+
+@pytest.mark.parametrize("prefer", TOOLCHAINS)
+def test_means(prefer: Prefer) -> None:
+    found = [item for name, case in MEANS.items() for item in scheduled(MeanVectors(), name, case, prefer)]
+    assert_equal_on(M55, found, prefer)
+
+
 def _pools() -> dict[str, test_pool.Pool]:
     """Those of the other template, and other numbers of channels."""
     pools = {**test_pool.CORNERS, **{f"random {seed}": test_pool.random_pool(seed) for seed in range(8)}}
@@ -237,6 +261,7 @@ def _defaults() -> Sequence[tuple[str, Model]]:
         ("fully_connected_mve", LAYERS["a long loop"].model()),
         ("add_mve", next(iter(test_add.CORNERS.values())).model()),
         ("mul_mve", PRODUCTS["many"]),
+        ("mean_mve", test_mean.Average((1, 7, 7, 16)).model()),
         ("lookup_mve", test_lookup.table_function(64, "int8", "int8")),
         ("pool_mve", test_pool.CORNERS["the whole image"].model("average")),
     ]

@@ -20,6 +20,7 @@ from utvm.schedules.fully_connected_nonzero import FullyConnectedNonzero
 from utvm.schedules.lookup import LookupWords
 from utvm.schedules.lookup_mve import LookupVectors
 from utvm.schedules.mean import MeanChannels
+from utvm.schedules.mean_mve import MeanVectors
 from utvm.schedules.metaschedule.template import MetaSchedule
 from utvm.schedules.mul import MulProduct
 from utvm.schedules.pool import PoolWords
@@ -55,6 +56,7 @@ TEMPLATES: tuple[Template, ...] = (
     MulVectors(),
     PoolVectors(),
     LookupVectors(),
+    MeanVectors(),
 )
 
 # Only records bring these to an operator: they are neither defaults nor candidates.

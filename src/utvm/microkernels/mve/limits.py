@@ -19,7 +19,11 @@ def sum_reach(rows: Array, bias: Int64Array) -> int:
 
 def rounding_refusal(requantization: Requantization, zero_point: int, rows: Array, bias: Int64Array) -> str:
     """Why bytes could differ from the reference's, for weights [channels, taps] and folded biases; empty if not."""
-    reach = sum_reach(rows, bias)
+    return scaling_refusal(requantization, zero_point, sum_reach(rows, bias))
+
+
+def scaling_refusal(requantization: Requantization, zero_point: int, reach: int) -> str:
+    """The same for sums of which none is larger in magnitude than `reach`."""
     if reach >= 1 << 31:
         return "a sum could leave int32"
     if requantization.rounding == "double":

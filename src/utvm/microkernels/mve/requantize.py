@@ -99,7 +99,12 @@ def requantized(scaling: Scaling, value: str, spare: str, operands: Operands) ->
     found = [vector("vadd.i32", value, value, operands.bias)] if operands.bias else []
     if scaling.rounding == "single":
         found += [vector("vshl.i32", value, value, scaling.sum_bits)] if scaling.sum_bits else []
-        found.append(vector_multiply("vmulh.s32", value, value, operands.multiplier))
+        multiplier = operands.multiplier
+        if not multiplier.startswith("q"):
+            # VMULH takes no core register.
+            found.append(splat(spare, multiplier, 32))
+            multiplier = spare
+        found.append(vector_multiply("vmulh.s32", value, value, multiplier))
     else:
         if scaling.left:
             found.append(vector("vshl.s32", value, value, operands.left))
