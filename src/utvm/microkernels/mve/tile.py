@@ -28,12 +28,14 @@ from utvm.microkernels.assembly.vector_operations import (
     vector_load,
     vector_load_post,
     vector_store,
+    vector_store_post,
 )
 from utvm.microkernels.mve.packing import LANES
 from utvm.microkernels.mve.requantize import Operands, Scaling, requantized
 from utvm.operators.kernel import CodeUnit
 
 _SUMS = ("r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr")
+# The last one counts rounds while there are sums, and is the zero point then.
 _WEIGHTS, _OUTPUT, _ROUNDS = "r1", "r3", "r11"
 _X = ("r5", "r9")
 _COUNT, _SCALES = "r7", "r9"
@@ -41,6 +43,8 @@ _SCALE_VECTORS = ("q4", "q5", "q6", "q7")
 _WEIGHT_VECTORS = ("q2", "q3")
 _SLOTS = ("x", "scales", "output", "last output", "count", "groups")
 _FIELD_BYTES = 4 * LANES
+# Of a load's or store's offset, exclusively.
+_REACH = 128
 # Chunks of one straight piece of code, and of one round where there are more.
 _MOST_CHUNKS = 20
 _CHUNKS_A_ROUND = 8
@@ -151,7 +155,8 @@ def _begin_groups(tile: Tile, function: AssemblyFunction) -> list[Instruction]:
     begin += [
         vector_load("vldrw.u32", register, "r2", _FIELD_BYTES * index, "scales") for index, register in enumerate(kept)
     ]
-    return [*begin, mov(_SCALES, "r2"), *advance(_SCALES, _FIELD_BYTES * len(kept)), *_again(tile)]
+    begin += [mov(_SCALES, "r2"), *advance(_SCALES, _FIELD_BYTES * len(kept))]
+    return [*begin, *_again(tile), *constant(_ROUNDS, tile.zero_point)]
 
 
 def _begin_pixels(tile: Tile, function: AssemblyFunction) -> list[Instruction]:
@@ -160,7 +165,7 @@ def _begin_pixels(tile: Tile, function: AssemblyFunction) -> list[Instruction]:
     begin += [*constant("r6", -(-tile.output_step // tile.width)), _spill("r6", "groups")]
     if _overlapping(tile):
         begin += [mov("r8", "r3"), *advance("r8", tile.output_step - tile.width), _spill("r8", "last output")]
-    return [*begin, *_again(tile)]
+    return [*begin, *_again(tile), *constant(_ROUNDS, tile.zero_point)]
 
 
 def _begin_group(tile: Tile) -> list[Instruction]:
@@ -251,13 +256,22 @@ def _runs(tile: Tile, runs: int, chunks: int, accumulate: bool, partial: bool) -
                 found.append(predicated(load) if partial and chunk == chunks - 1 else load)
             for channel in range(tile.width):
                 weights = _WEIGHT_VECTORS[channel % 2]
-                found.append(vector_load_post("vldrb.u8", weights, _WEIGHTS, BYTES, "weights"))
+                if _stays(tile):
+                    place = ((run * chunks + chunk) * tile.width + channel) * BYTES
+                    found.append(vector_load("vldrb.u8", weights, _WEIGHTS, place, "weights"))
+                else:
+                    found.append(vector_load_post("vldrb.u8", weights, _WEIGHTS, BYTES, "weights"))
                 for pixel in range(tile.pixels):
                     adds = accumulate or run + chunk > 0
                     found.append(dot(_SUMS[pixel * tile.width + channel], f"q{pixel}", weights, adds))
         if run < runs - 1:
             found += _skip(tile)
     return found
+
+
+def _stays(tile: Tile) -> bool:
+    """Whether a group's weights are all in a load's reach, so that their address need not move."""
+    return tile.loop == "pixels" and tile.weights_bytes <= _REACH
 
 
 def _skip(tile: Tile) -> list[Instruction]:
@@ -275,7 +289,7 @@ def _consumed(tile: Tile) -> int:
 def _finish(tile: Tile) -> list[Instruction]:
     """Sums to bytes; addresses to where the next round begins."""
     zero = _ROUNDS
-    found = constant(zero, tile.zero_point)
+    found = constant(zero, tile.zero_point) if _rounds(tile) > 1 else []
     vectors = tile.pixels * tile.width // LANES
     for index in range(vectors):
         value, spare = ("q0", "q1") if index == 0 else ("q2", "q3")
@@ -290,7 +304,7 @@ def _finish(tile: Tile) -> list[Instruction]:
         found += requantized(tile.scaling, value, spare, Operands(bias, multiplier, shift, zero, *left))
         found += _stored(tile, value, index)
     if tile.loop == "pixels":
-        found += advance(_WEIGHTS, -tile.weights_bytes)
+        found += [] if _stays(tile) else advance(_WEIGHTS, -tile.weights_bytes)
         found += advance(_X[0], tile.pixels * tile.pixel_step - _consumed(tile))
         return [*found, alu("subs", _COUNT, _COUNT, tile.pixels), branch("ge.w", "1b")]
     found += [*advance(_X[0], -_consumed(tile)), *advance(_SCALES, tile.scales_bytes)]
@@ -303,6 +317,8 @@ def _stored(tile: Tile, value: str, index: int) -> list[Instruction]:
     if tile.loop == "groups":
         moved = advance(_OUTPUT, tile.output_step) if last else []
         return [*_store(tile, value, LANES * index), *moved]
+    if tile.output_step < _REACH and tile.channels >= LANES:
+        return [vector_store_post("vstrb.32", value, _OUTPUT, tile.output_step, "output")]
     return [*_store(tile, value, 0), *advance(_OUTPUT, tile.output_step)]
 
 
