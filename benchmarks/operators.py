@@ -2,9 +2,9 @@
 
     python benchmarks/operators.py [WORD ...] [--board stm32f746-disco] [--memory zero-wait]
 
-Cases are those with one of the words in their name. Each runs alone, with random inputs; a wrong answer ends the run.
-Cycles are modelled: those of the second call, in which caches and predictors are warm, per element of the output, or of
-the input where that is larger. To add an operator, add a case to `CASES`.
+Cases are those with one of the words in their name. Each runs alone, with random inputs; by default it is rewritten as
+in a model. A wrong answer ends the run. Cycles are modelled: those of the second call, in which caches and predictors
+are warm, per element of the output, or of the input where that is larger. To add an operator, add a case to `CASES`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from utvm.model.fixed_point import quantize_multiplier
 from utvm.model.operator_types import (
     Add,
     Concatenation,
+    DepthwiseConv2D,
     Lookup,
     Mean,
     Mul,
@@ -40,6 +41,7 @@ from utvm.model.operator_types import (
 )
 from utvm.model.tensor import Tensor, constant
 from utvm.operators import check_model, rule_of, run_reference
+from utvm.rewrites import rewrite
 from utvm.schedules import PORTABLE, Schedule
 from utvm.session.standalone import StandaloneSession
 from utvm.transports.virtual import CycleCounting, VirtualBoardTransport
@@ -153,6 +155,25 @@ def _transpose_conv(shape: tuple[int, ...], channels: int) -> Case:
     return Case(operator, {"a": shape}, {"w": weights, "b": np.zeros(channels, np.int32)})
 
 
+def _depthwise(shape: tuple[int, ...], multiplier: int, stride: int) -> Case:
+    channels = shape[3] * multiplier
+    weights = np.maximum(_random(np.random.default_rng(4), (1, 3, 3, channels)), -127)
+    operator = DepthwiseConv2D(
+        name="depthwise",
+        inputs=("a", "w", "b"),
+        outputs=("y",),
+        strides=(stride, stride),
+        padding=Padding(1, 1, 1, 1) if stride == 1 else Padding(0, 1, 0, 1),
+        dilation=(1, 1),
+        depth_multiplier=multiplier,
+        input_zero_point=-128,
+        requantization=Requantization((1 << 30,) * channels, (-7,) * channels),
+        output_zero_point=-128,
+        clamp=FULL_RANGE,
+    )
+    return Case(operator, {"a": shape}, {"w": weights, "b": np.zeros(channels, np.int32)})
+
+
 def _joined(*shapes: tuple[int, ...]) -> Case:
     names = [f"a{index}" for index in range(len(shapes))]
     operator = Concatenation(name="join", inputs=tuple(names), outputs=("y",), axis=len(shapes[0]) - 1)
@@ -194,6 +215,8 @@ CASES: dict[str, Case] = {
     "transpose 16x16x32 to 32x16x16": _named(Transpose, (1, 16, 16, 32), permutation=(0, 3, 1, 2)),
     "max pool 32x32x32, 2x2": _pool("max", (1, 32, 32, 32), 2),
     "average pool 32x32x32, 2x2": _pool("average", (1, 32, 32, 32), 2),
+    "depthwise 48x48x1 to 24x24x8": _depthwise((1, 48, 48, 1), 8, 2),
+    "depthwise 24x24x8 to 24x24x16": _depthwise((1, 24, 24, 8), 2, 1),
     "transpose conv 14x14x32 to 28x28x16, 2x2": _transpose_conv((1, 14, 14, 32), 16),
 }
 
@@ -208,8 +231,9 @@ class Measured:
 
 def measure(case: Case, board: Board, counting: CycleCounting, schedule: Schedule | None) -> Measured:
     """Build, run twice, compare; SystemExit if an answer is wrong."""
-    model = case.model()
-    check_model(model)
+    original = case.model()
+    check_model(original)
+    model = original if schedule is PORTABLE else rewrite(original)
     target = Target(board.name, board.core, arena_regions(model, board))
     chosen = {} if schedule is None else {case.operator.name: schedule}
     program = assemble(model, target, provenance(model), chosen)
@@ -219,7 +243,7 @@ def measure(case: Case, board: Board, counting: CycleCounting, schedule: Schedul
     with StandaloneSession(program, board, transport=transport) as session:
         session.run(inputs)
         run = session.run(inputs)
-    if not np.array_equal(run.outputs["y"], run_reference(model, inputs)["y"]):
+    if not np.array_equal(run.outputs["y"], run_reference(original, inputs)["y"]):
         raise SystemExit(f"{case.operator}: {program.calls[0].schedule} gives a wrong answer")
     return Measured(run.layer_cycles[0], program.calls[0].schedule)
 
