@@ -10,6 +10,7 @@ from utvm.schedules.add import AddLinear
 from utvm.schedules.add_plain import AddPlain
 from utvm.schedules.conv2d_mve import Conv2DVectors
 from utvm.schedules.conv2d_strip import Conv2DStrip
+from utvm.schedules.conv2d_tiles import Conv2DTiles
 from utvm.schedules.conv2d_winograd import Conv2DWinograd
 from utvm.schedules.depthwise import DepthwisePlanes
 from utvm.schedules.depthwise_mve import DepthwiseVectors
@@ -35,6 +36,7 @@ from utvm.schedules.weight_words import WeightWords
 TEMPLATES: tuple[Template, ...] = (
     Portable(),
     Conv2DStrip(),
+    Conv2DTiles(),
     Conv2DWinograd(),
     DepthwisePlanes(),
     TransposeConv2DRows(),
