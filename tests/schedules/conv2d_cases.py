@@ -135,6 +135,12 @@ CORNERS = {
     "two images, flat": Convolution((2, 3, 3, 5), 7, (1, 1), zero_points=(0, 3)),
     "tiny scale": Convolution((1, 4, 4, 8), 4, (3, 3), scale=1e-6, bias_reach=1 << 27),
     "divided by 512": Convolution((1, 6, 7, 3), 4, (5, 5), padding=Padding(2, 2, 2, 2), halvings=9, zero_points=(0, 3)),
+    "one dimension, dilated": Convolution(
+        (1, 1, 29, 6), 5, (1, 3), (1, 1), Padding(0, 0, 4, 4), (1, 4), zero_points=(7, -128)
+    ),
+    "one dimension, dilated, every other step": Convolution(
+        (2, 1, 30, 16), 8, (1, 2), (1, 2), Padding(0, 0, 8, 0), (1, 8), zero_points=(-128, 3)
+    ),
     "weights of -128": Convolution(
         (1, 7, 9, 5), 13, (3, 3), padding=Padding(1, 1, 1, 1), zero_points=(3, -128), lowest=-128
     ),

@@ -17,11 +17,19 @@ from utvm.operators.overlap import Overlap, streamed
 _ELEMENT_BYTES = 2
 
 
+def is_dilated_row(operator: Conv2D, inputs: tuple[Tensor, ...]) -> bool:
+    """Whether a window of one row is dilated along images of one row, as one-dimensional convolutions have it."""
+    padding = operator.padding
+    one_row = inputs[0].shape[1] == inputs[1].shape[1] == 1 and padding.top == padding.bottom == 0
+    return one_row and operator.dilation[1] > 1 and inputs[1].shape[2] > 1
+
+
 @dataclass(frozen=True)
 class Geometry:
     """Extents of a convolution of one group, undilated along rows of pixels.
 
-    A 1x1 convolution with stride 1 and no padding is a single row of pixels, whatever the image's shape: `flat`.
+    A 1x1 convolution with stride 1 and no padding is a single row of pixels, whatever the image's shape: `flat`. Where
+    a single row is convolved along itself with dilation, it is taken for a column, which lies in memory alike.
     """
 
     batch: int
@@ -43,7 +51,11 @@ class Geometry:
         batch, height, width, channels = inputs[0].shape
         _, out_height, out_width, out_channels = output.shape
         window = inputs[1].shape[1], inputs[1].shape[2]
-        strides, padding = operator.strides, operator.padding
+        strides, padding, dilation = operator.strides, operator.padding, operator.dilation
+        if is_dilated_row(operator, inputs):
+            height, width, out_height, out_width = width, height, out_width, out_height
+            window, strides, dilation = window[::-1], strides[::-1], dilation[::-1]
+            padding = Padding(padding.left, padding.right, padding.top, padding.bottom)
         flat = window == (1, 1) and strides == (1, 1) and not padding.any
         if flat:
             pixels = batch * height * width
@@ -58,7 +70,7 @@ class Geometry:
             out_channels,
             window,
             strides,
-            operator.dilation[0],
+            dilation[0],
             padding,
             flat,
         )

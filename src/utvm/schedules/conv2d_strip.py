@@ -36,7 +36,7 @@ from utvm.schedules.conv2d_channels import (
     plain_conv2d_refusal,
     sweep_cycles,
 )
-from utvm.schedules.conv2d_layout import Geometry, StripLayout, tile_sizes, unroll_choices, widest_tile
+from utvm.schedules.conv2d_layout import Geometry, StripLayout, is_dilated_row, tile_sizes, unroll_choices, widest_tile
 from utvm.schedules.conv2d_strip_source import strip_body
 from utvm.schedules.schedule import KnobValue, Schedule
 from utvm.schedules.template import Site, Template
@@ -63,7 +63,8 @@ class Conv2DStrip(Template):
     def refusal(self, site: Site) -> str:
         """See Template."""
         reason = plain_conv2d_refusal(site)
-        if not reason and conv2d_of(site).dilation[1] != 1 and site.inputs[1].shape[2] > 1:
+        dilated = not reason and conv2d_of(site).dilation[1] != 1 and site.inputs[1].shape[2] > 1
+        if dilated and not is_dilated_row(conv2d_of(site), site.inputs):
             reason = "dilated along rows"
         return reason or _tile_refusal(site)
 
@@ -203,7 +204,7 @@ def _geometry(site: Site) -> Geometry:
 
 def _tap_rows(layout: StripLayout, weights: Array) -> Array:
     """Weights [channels, taps] in the order in which tiles meet the strip's elements, rows filled up with zeros."""
-    channels, rows = weights.shape[:2]
+    channels, rows = weights.shape[0], layout.geometry.window[0]
     taps = weights.reshape(channels, rows, -1)
     if layout.in_quads:
         taps = taps.reshape(channels, rows, -1, 4)[..., list(QUAD_ORDER)].reshape(channels, rows, -1)

@@ -78,7 +78,7 @@ class _Source:
             group += self._pair_loop(_block(f"for (int32_t row = 0; row < {rows}; ++row)", per_row))
         body = _block(f"for (int32_t first = 0; first < {geometry.out_height}; first += {layout.rows})", group)
         begin = []
-        if self.operator.padding.any:
+        if self.geometry.padding.any:
             count = layout.strip_rows * layout.row_elements
             begin.append(f"{FILL.name}(strip, {self.operator.input_zero_point}, {count});")
         image = geometry.height * geometry.width * geometry.channels
@@ -90,7 +90,7 @@ class _Source:
 
     def _fill_rows(self, rows: str) -> list[str]:
         """Widen the rows of the image that the group's windows cover; those outside become the zero point again."""
-        geometry, layout, padding = self.geometry, self.layout, self.operator.padding
+        geometry, layout, padding = self.geometry, self.layout, self.geometry.padding
         overlap = (geometry.window[0] - 1) * geometry.dilation + 1 - layout.row_stride
         strip_rows = f"{rows} * {layout.row_stride}" + (f" + {overlap}" if overlap > 0 else f" - {-overlap}")
         if overlap == 0:
