@@ -22,7 +22,7 @@ from utvm.schedules.template import Site
 F746 = "stm32f746-disco"
 ARENA = "sram1"
 MANY = 3
-PROGRAMS = 3
+PROGRAMS = 5
 
 
 def _site(case: Scheduled) -> Site:

@@ -24,6 +24,7 @@ from utvm.schedules.mean import MeanChannels
 from utvm.schedules.mean_mve import MeanVectors
 from utvm.schedules.metaschedule.template import MetaSchedule
 from utvm.schedules.mul import MulProduct
+from utvm.schedules.plain_tiles import PlainTiles
 from utvm.schedules.pool import PoolWords
 from utvm.schedules.pool_mve import PoolVectors
 from utvm.schedules.portable import Portable
@@ -59,6 +60,7 @@ TEMPLATES: tuple[Template, ...] = (
     PoolVectors(),
     LookupVectors(),
     MeanVectors(),
+    PlainTiles(),
 )
 
 # Only records bring these to an operator: they are neither defaults nor candidates.

@@ -9,11 +9,12 @@ from functools import lru_cache
 
 import numpy as np
 
+from utvm.microkernels.plain import GATHER
 from utvm.microkernels.scaling import ScaleKind
 from utvm.microkernels.weight_words import LARGEST_DEPTH, ROWS, TAPS, Stream, dot_rows, stream_of
 from utvm.model.operator_types import Conv2D, FullyConnected
 from utvm.operators import rule_of
-from utvm.operators.kernel import CKernel, CodeUnit, KernelArgument
+from utvm.operators.kernel import CKernel, KernelArgument
 from utvm.operators.overlap import Overlap
 from utvm.schedules.plain_scales import rows_of_weights, scales_of
 from utvm.schedules.schedule import Schedule
@@ -28,26 +29,6 @@ _CHUNK_CYCLES = 40.0
 _OUTPUT_CYCLES = 65.0
 _BYTE_CYCLES = 9.0
 _BLOCK_CYCLES = 200.0
-
-GATHER = CodeUnit(
-    "utvm_gather_row",
-    """void utvm_gather_row(int8_t *target, const int8_t *row, int32_t before, int32_t inside, int32_t after,
-    int8_t zero)""",
-    "c",
-    """void utvm_gather_row(int8_t *target, const int8_t *row, int32_t before, int32_t inside, int32_t after,
-    int8_t zero) {
-    for (; before > 0; --before) {
-        *target++ = zero;
-    }
-    for (; inside > 0; --inside) {
-        *target++ = *row++;
-    }
-    for (; after > 0; --after) {
-        *target++ = zero;
-    }
-}
-""",
-)
 
 
 class WeightWords(Template):
