@@ -72,10 +72,10 @@ class TableProgress(TuningProgress):
 
     def show(self, task: TaskResult) -> None:
         """See TuningProgress."""
-        from utvm.report.text.tune import tasks_table
+        from utvm.report.text.tune import progress_table
 
         self._tasks[task.layer] = task
-        self._live.update(tasks_table(list(self._tasks.values()), self._where))
+        self._live.update(progress_table(list(self._tasks.values()), self._where or None))
 
     def __enter__(self) -> TuningProgress:
         self._live.start()

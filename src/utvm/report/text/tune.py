@@ -12,6 +12,8 @@ from utvm.tuning.progress import TaskResult
 from utvm.tuning.tuner import TuningResult
 from utvm.tuning.verify import Verification
 
+_SHORT_CHARS = 20
+
 
 def task_line(task: TaskResult) -> str:
     """One operator's state in a line, for live progress."""
@@ -22,10 +24,20 @@ def task_line(task: TaskResult) -> str:
     return f"{task.layer}: {', '.join(parts)}{schedule}"
 
 
-def tasks_table(tasks: Sequence[TaskResult], title: str | None = None) -> Table:
+def progress_table(tasks: Sequence[TaskResult], title: str | None = None) -> Table:
+    """A row of one short line per operator, for a terminal of 80 columns."""
+    columns = ("layer", "default", "best", "tried", "failed", "template")
+    made = table(*columns, right=columns[1:-1], title=title)
+    for task in tasks:
+        counts = count(task.default_cycles), count(task.best_cycles), str(task.tried), str(sum(task.failures.values()))
+        made.add_row(task.layer[-_SHORT_CHARS:], *counts, task.best.template[:_SHORT_CHARS] if task.best else "-")
+    return made
+
+
+def tasks_table(tasks: Sequence[TaskResult]) -> Table:
     """A row per operator."""
     columns = ("layer", "times", "default", "best", "tried", "failed", "too large", "schedule")
-    made = table(*columns, right=columns[1:-1], title=title)
+    made = table(*columns, right=columns[1:-1])
     for task in tasks:
         failed = ", ".join(f"{number} {kind}" for kind, number in task.failures.items()) or "0"
         cells = (count(task.default_cycles), count(task.best_cycles), str(task.tried), failed, str(task.too_large))
