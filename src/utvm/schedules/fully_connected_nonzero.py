@@ -30,8 +30,8 @@ _FULL_RANGE = (-128, 127)
 _SMALLEST_INPUT = -128
 # Bytes of weights that belong to two inputs of a group of rows.
 _PAIR_BYTES = 2 * MOST_CHANNELS
-# Groups of rows that fill a line of the data cache with two inputs' weights, and how much of it they may take.
-_INTERLEAVED = {"cortex-m7": 2}
+# Where two groups of rows fill a line of the data cache with two inputs' weights, and how much of it they may take.
+_INTERLEAVED = frozenset({"cortex-m7"})
 _MOST_BLOCK_BYTES = 3072
 # Pairs of inputs behind a ReLU of which not both are zero, in MLPerf Tiny's ad.
 _RELU_SHARE = 0.72
@@ -65,7 +65,7 @@ class FullyConnectedNonzero(Template):
         plan = dot_plan(site)
         share = _RELU_SHARE if _zero(site) == _SMALLEST_INPUT else 1.0
         rounds = int(share * depth / 2 / ENTRIES_A_ROUND) + 1
-        per_row = plan.groups * dot_cycles(_listed(plan), site.core, rounds) + depth / 2 * _PICK_CYCLES
+        per_row = plan.groups * dot_cycles(_listed(site, plan), site.core, rounds) + depth / 2 * _PICK_CYCLES
         return batch * per_row + CALL_CYCLES
 
     def kernel(self, site: Site, schedule: Schedule) -> CKernel:
@@ -80,15 +80,15 @@ class FullyConnectedNonzero(Template):
         batch, depth = rows.shape
         interleaved, zero = _interleaved(site), _zero(site)
         zeros = (zero & 0xFFFF) * 0x10001
-        pick = pick_unit(_PAIR_BYTES * interleaved, site.core)
-        listed, all_ = _listed(plan), _all(site, plan)
+        pick = pick_unit(_PAIR_BYTES * (2 if interleaved else 1), site.core)
+        listed, all_ = _listed(site, plan), _all(site, plan)
         units = [pick, dot_unit(listed, site.core), dot_unit(all_, site.core)]
         lines = [
             f"const int32_t list_bytes = {pick.name}(input, {depth // 4}, list, {zeros}U);",
             f"if (list_bytes <= {_most_worthwhile(site, plan)}) {{",
-            *_calls(site, plan, listed, "list, {weights}, {listed_biases}, {output}, {scales}, list_bytes"),
+            _call(site, plan, listed, "list, weights, listed_biases, output, scales, list_bytes"),
             "} else {",
-            *_calls(site, plan, all_, f"input, {{weights}}, {{biases}}, {{output}}, {{scales}}, {depth}"),
+            _call(site, plan, all_, f"input, weights, biases, output, scales, {depth}"),
             "}",
         ]
         if operator.clamp != _FULL_RANGE:
@@ -100,7 +100,7 @@ class FullyConnectedNonzero(Template):
             lines = [f"for (int32_t row = 0; row < {batch}; ++row) {{", *(f"    {line}" for line in lines), "}"]
         listed_biases, biases = (folded_bias(operator, weights.data, bias.data, origin) for origin in (zero, 0))
         constants = {
-            "weights": dot_weights(weights.data, depth, MOST_CHANNELS, interleaved),
+            "weights": dot_weights(weights.data, depth, MOST_CHANNELS, 2 if interleaved else 1),
             "listed_biases": dot_biases(listed_biases, MOST_CHANNELS),
             "biases": dot_biases(biases, MOST_CHANNELS),
             "scales": dot_scales(operator.requantization, operator.output_zero_point),
@@ -130,39 +130,29 @@ def _zero(site: Site) -> int:
     return quantization.zero_point if quantization else site.operator.input_zero_point
 
 
-def _listed(plan: DotPlan) -> DotProducts:
-    return DotProducts(MOST_CHANNELS, 0, plan.per_channel)
+def _listed(site: Site, plan: DotPlan) -> DotProducts:
+    return DotProducts(MOST_CHANNELS, 0, plan.per_channel, _interleaved(site))
 
 
 def _all(site: Site, plan: DotPlan) -> DotProducts:
     return DotProducts(MOST_CHANNELS, plan.quads, plan.per_channel, _interleaved(site))
 
 
-def _interleaved(site: Site) -> int:
-    """Where a line of the data cache has room for more rows, groups of them share it: all of a block fits the cache."""
+def _interleaved(site: Site) -> bool:
+    """Whether groups of rows share lines of the data cache: where both groups' weights fit it."""
     units, depth = site.inputs[1].shape
-    wanted = _INTERLEAVED.get(site.core.name, 1)
-    fits = depth // 2 * _PAIR_BYTES * wanted <= _MOST_BLOCK_BYTES
-    return wanted if fits and units % (MOST_CHANNELS * wanted) == 0 else 1
+    fits = depth * _PAIR_BYTES <= _MOST_BLOCK_BYTES
+    return site.core.name in _INTERLEAVED and fits and units % (2 * MOST_CHANNELS) == 0
 
 
-def _calls(site: Site, plan: DotPlan, dot: DotProducts, arguments: str) -> list[str]:
-    """All groups of rows: at once, or block by block where groups are interleaved."""
-    interleaved, depth = _interleaved(site), site.inputs[1].shape[1]
-    name, names = dot_unit(dot, site.core).name, ("weights", "listed_biases", "biases", "output", "scales")
-    words = depth // 2 * _PAIR_BYTES * interleaved // 4
-    if interleaved == 1:
-        group_bytes = f", {4 * words}" if dot.strides else ""
-        given = arguments.format(**{argument: argument for argument in names})
-        return [f"    {name}({given}, {plan.groups}{group_bytes});"]
-    rows = MOST_CHANNELS * interleaved
-    steps = dict(zip(names, (words, rows, rows, rows, 3 * rows if plan.per_channel else 0), strict=True))
-    given = arguments.format(**{key: f"{key} + {step} * block" if step else key for key, step in steps.items()})
-    return [
-        f"    for (int32_t block = 0; block < {plan.groups // interleaved}; ++block) {{",
-        f"        {name}({given}, {interleaved}, {_PAIR_BYTES});",
-        "    }",
-    ]
+def _call(site: Site, plan: DotPlan, dot: DotProducts, arguments: str) -> str:
+    """All groups of rows."""
+    group_bytes = site.inputs[1].shape[1] // 2 * _PAIR_BYTES
+    steps = [str(group_bytes)] if dot.strides else []
+    if dot.interleaved:
+        # From the first of two groups to the second, and from there behind both.
+        steps = [str(_PAIR_BYTES), str(_PAIR_BYTES ^ (2 * group_bytes - _PAIR_BYTES))]
+    return f"    {dot_unit(dot, site.core).name}({', '.join([arguments, str(plan.groups), *steps])});"
 
 
 def _most_worthwhile(site: Site, plan: DotPlan) -> int:
@@ -170,5 +160,5 @@ def _most_worthwhile(site: Site, plan: DotPlan) -> int:
     rounds = plan.depth // (4 * plan.quads)
     loading = ENTRIES_A_ROUND * _PAIR_BYTES * _LOAD_CYCLES
     all_cycles = dot_cycles(_all(site, plan), site.core, rounds) + plan.depth / 2 / ENTRIES_A_ROUND * loading
-    none, one = (dot_cycles(_listed(plan), site.core, rounds) for rounds in (0, 1))
+    none, one = (dot_cycles(_listed(site, plan), site.core, rounds) for rounds in (0, 1))
     return max(int((all_cycles - none) / (one - none + loading)), 0) * ENTRIES_A_ROUND * ENTRY_BYTES

@@ -14,7 +14,7 @@ from utvm.operators.kernel import CodeUnit
 
 MOST_CHANNELS = 8
 
-_SLOTS = ("x", "x end", "biases", "output", "scales", "groups", "weights", "group bytes")
+_SLOTS = ("x", "x end", "biases", "output", "scales", "groups", "weights", "group bytes", "toggle")
 _STACK_BYTES = 4 * len(_SLOTS)
 _SCALE_BYTES = 12
 
@@ -24,13 +24,13 @@ class DotProducts:
     """`channels` rows at a time (at most MOST_CHANNELS); `quads`, words of four inputs, per round of the loop.
 
     `per_channel`: every row has a scale of its own. `quads` is 0 where the inputs come as a list (see pick.py).
-    `interleaved` groups of rows share the lines of memory that two inputs' weights lie in.
+    `interleaved`: every two groups of rows share the lines of memory that two inputs' weights lie in.
     """
 
     channels: int
     quads: int
     per_channel: bool
-    interleaved: int = 1
+    interleaved: bool = False
 
     @property
     def pairs(self) -> int:
@@ -40,13 +40,13 @@ class DotProducts:
     @property
     def strides(self) -> bool:
         """Whether a group's weights do not begin where those of the one before end."""
-        return self.quads == 0 or self.interleaved > 1
+        return self.quads == 0 or self.interleaved
 
     def name(self, core: Core) -> str:
         """utvm_dot, rows, types, unrolling, scales, core."""
         scales = "perchannel" if self.per_channel else "pertensor"
         inputs = f"s8_s8p_u{4 * self.quads}" if self.quads else "list_s8p"
-        shared = f"x{self.interleaved}" if self.quads and self.interleaved > 1 else ""
+        shared = "x2" if self.interleaved else ""
         return f"utvm_dot_{self.channels}_{inputs}{shared}_{scales}_{TUNINGS[core.name]}"
 
 
@@ -55,7 +55,8 @@ def dot_unit(dot: DotProducts, core: Core) -> CodeUnit:
     int32_t x_bytes, int32_t groups)`.
 
     Groups of `channels` rows, at least one. `x_bytes` is a multiple of 4 * `quads`, not 0. A list is `const int32_t *`.
-    Where `strides`, an argument follows: `int32_t group_bytes` from the beginning of a group's weights to the next.
+    Where `strides`, an argument follows: `int32_t group_bytes` from the beginning of a group's weights to the next;
+    where `interleaved`, another: `int32_t toggle`, whose exclusive or with it is the way from the next one on.
     """
     return _built(dot, core)[0]
 
@@ -72,7 +73,7 @@ def _built(dot: DotProducts, core: Core) -> tuple[CodeUnit, float, float]:
     prototype = (
         f"void {name}(const {'int8_t' if dot.quads else 'int32_t'} *x, const int32_t *weights, const int32_t *biases,\n"
         f"    int8_t *output, const int32_t *scales, int32_t x_bytes, int32_t groups"
-        f"{', int32_t group_bytes' if dot.strides else ''})"
+        f"{', int32_t group_bytes' if dot.strides else ''}{', int32_t toggle' if dot.interleaved else ''})"
     )
     function = AssemblyFunction(name, prototype, core, _STACK_BYTES)
     cycles = function.block_cycles
@@ -82,13 +83,15 @@ def _built(dot: DotProducts, core: Core) -> tuple[CodeUnit, float, float]:
     if dot.strides:
         entry.append(_spill(WEIGHTS, "weights"))
         ends += [function.stack_argument("r12", 7), _spill("r12", "group bytes")]
+    if dot.interleaved:
+        ends += [function.stack_argument("r12", 8), _spill("r12", "toggle")]
     function.block([*entry, *arguments, *ends])
     function.label(1)
     function.block(_begin(dot))
     begin = cycles[-1]
     function.label(2)
     end = _fill(HALF, "x end")
-    between = 4 * dot.pairs * dot.interleaved
+    between = 4 * dot.pairs * (2 if dot.interleaved else 1)
     body = dot_round(core, dot.pairs, dot.quads, end, between) if dot.quads else pick_round(core, dot.pairs, end)
     function.block(body, loop=True)
     per_round = cycles[-1]
@@ -133,6 +136,8 @@ def _finish(dot: DotProducts) -> list[Instruction]:
     if dot.strides:
         found += [_fill(WEIGHTS, "weights"), _fill(right, "group bytes")]
         found += [alu("add", WEIGHTS, WEIGHTS, right), _spill(WEIGHTS, "weights")]
+    if dot.interleaved:
+        found += [_fill(addend, "toggle"), alu("eor", right, right, addend), _spill(right, "group bytes")]
     if dot.per_channel:
         found += [*advance(X, dot.channels * _SCALE_BYTES), _spill(X, "scales")]
     found += [_fill(right, "groups"), alu("subs", right, right, 1), _spill(right, "groups")]
