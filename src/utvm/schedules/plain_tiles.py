@@ -21,8 +21,8 @@ _GROUPS = (4, 2)
 _FEW_REGISTERS = ("cortex-m0", "cortex-m0plus")
 # Rough, for all cores alike: cycles per load and per product of a tile, per tap of a depthwise window, per output, per
 # gathered byte, and per pixel; cores of few registers take so many times as long.
-_LOAD_CYCLES = 1.5
-_PRODUCT_CYCLES = 2.2
+_LOAD_CYCLES = 1.0
+_PRODUCT_CYCLES = 2.1
 _TAP_CYCLES = 5.0
 _OUTPUT_CYCLES = 30.0
 _BYTE_CYCLES = 5.0
