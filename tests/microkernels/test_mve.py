@@ -21,7 +21,7 @@ from utvm.microkernels.mve.packing import group_starts, tile_sums, tile_weights
 from utvm.microkernels.mve.planes import window_weights
 from utvm.microkernels.mve.pool import MOST_TAPS, average_of
 from utvm.microkernels.mve.requantize import Scaling, scale_vectors, scaling_of
-from utvm.microkernels.mve.window import MOST_VECTORS, Window, window_sums
+from utvm.microkernels.mve.window import MOST_ACROSS, Window, window_sums
 from utvm.model.fixed_point import INT32_MAX, INT32_MIN, Int64Array, finish, requantize
 from utvm.model.operator_types import Requantization
 from utvm.model.single_rounding import single_rounding
@@ -121,12 +121,12 @@ def test_packed_weights_give_the_sums(channels: int, width: int) -> None:
             np.testing.assert_array_equal(got, expected[:, start : start + width])
 
 
-@pytest.mark.parametrize("taps", [(3, 3), (1, 1), (2, 3), (5, 5), (3, 1), (1, 4), (7, 2)])
+@pytest.mark.parametrize("taps", [(3, 3), (1, 1), (2, 3), (5, 5), (3, 1), (1, 4), (7, 2), (7, 7)])
 @pytest.mark.parametrize("strides", [(1, 1), (2, 2), (1, 3)])
 def test_windows_lie_in_planes(taps: tuple[int, int], strides: tuple[int, int]) -> None:
     rng = np.random.default_rng([*taps, *strides])
     tried = 0
-    for across in range(1, MOST_VECTORS + 1):
+    for across in range(1, MOST_ACROSS + 1):
         window = Window(5, across, taps, strides, (1, 1), 1, Scaling("floor"), 0)
         if window.refusal():
             continue

@@ -9,7 +9,7 @@ from typing import Literal
 from utvm.microkernels.assembly.vector_operations import BYTES
 from utvm.microkernels.mve.planes import CHANNELS, MOST_PLANE_BYTES, Spread, spread_cycles
 from utvm.microkernels.mve.requantize import scaling_of
-from utvm.microkernels.mve.window import MOST_VECTORS, Window, window_cycles
+from utvm.microkernels.mve.window import MOST_ACROSS, Window, window_cycles
 from utvm.model.operator_types import DepthwiseConv2D
 from utvm.operators.overlap import IN_PLACE, Overlap, streamed
 from utvm.schedules.template import Site
@@ -121,7 +121,7 @@ def plans_of(site: Site) -> tuple[VectorPlan, ...]:
     plans = [
         _plan(site, along, across, whole)
         for along in directions
-        for across in range(1, MOST_VECTORS + 1)
+        for across in range(1, MOST_ACROSS + 1)
         for whole in (False, True)
     ]
     possible = [plan for plan in plans if plan.window.across <= plan.outputs_across and not plan.refusal()]

@@ -41,13 +41,16 @@ from utvm.model.fixed_point import Int64Array
 from utvm.model.tensor import Array
 from utvm.operators.kernel import CodeUnit
 
-MOST_VECTORS = 3
-"""Of weights: outputs across times vectors per window."""
+MOST_ACROSS = 3
+"""Outputs that use one load."""
 
 _SUMS = ("r0", "r2", "r4", "r6", "r8", "r10")
 _PLANE, _OUTPUT, _ROW = "r1", "r11", "r12"
 _BIAS, _MULTIPLIER, _SHIFT, _ZERO, _LEFT = "r3", "r5", "r7", "r9", "r0"
-_WEIGHTS, _X, _VALUES, _OFFSETS = ("q0", "q1", "q2"), "q3", ("q4", "q5", "q6"), "q7"
+_X, _OFFSETS = "q3", "q7"
+# Values are as many as outputs across; weights have what is left.
+_VALUES, _WEIGHTS = ("q4", "q5", "q6"), ("q0", "q1", "q2", "q6", "q5")
+_MOST_REGISTERS = 6
 _SLOTS = ("planes", "weights", "scales", "output", "channels", "left")
 _LARGEST_OFFSET = 127
 
@@ -96,7 +99,7 @@ class Window:
 
     def refusal(self) -> str:
         """Why there is no code; empty if there is."""
-        if self.record > BYTES or self.across * self.vectors > MOST_VECTORS:
+        if self.record > BYTES or self.across * (self.vectors + 1) > _MOST_REGISTERS:
             return f"a window of {self.taps} is too large"
         if self._reach > _LARGEST_OFFSET:
             return "windows are too far apart"
