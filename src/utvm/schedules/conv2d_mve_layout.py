@@ -12,7 +12,7 @@ from utvm.microkernels.mve.rows import Windows
 from utvm.microkernels.mve.tile import Tile
 from utvm.model.operator_types import Conv2D
 from utvm.operators.overlap import Overlap, streamed
-from utvm.schedules.conv2d_layout import Geometry
+from utvm.schedules.conv2d_layout import Geometry, is_dilated_row
 from utvm.schedules.template import Site
 
 
@@ -163,4 +163,5 @@ def layout_of(site: Site, gather: bool, rows: int) -> VectorLayout:
     assert isinstance(operator, Conv2D)
     geometry = Geometry.of(operator, site.inputs, site.outputs[0])
     scaling = scaling_of(operator.requantization, operator.output_zero_point, operator.clamp)
-    return VectorLayout(geometry, operator.dilation, gather, rows, scaling, operator.output_zero_point)
+    dilation = operator.dilation[::-1] if is_dilated_row(operator, site.inputs) else operator.dilation
+    return VectorLayout(geometry, dilation, gather, rows, scaling, operator.output_zero_point)

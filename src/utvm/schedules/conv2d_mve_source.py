@@ -78,7 +78,7 @@ def _each_row(call: str, rows: int, to: int, at: int) -> list[str]:
 
 def _strip(operator: Conv2D, layout: VectorLayout, pad: str, image: str) -> list[str]:
     """Rows of the image, or of the zero point."""
-    geometry, padding = layout.geometry, operator.padding
+    geometry, padding = layout.geometry, layout.geometry.padding
     channels, value = geometry.channels, operator.input_zero_point
     inside = max(0, min(geometry.width, layout.columns - padding.left))
     before, count = padding.left * channels, inside * channels
