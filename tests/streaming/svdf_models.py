@@ -23,6 +23,7 @@ class Layer:
     output_zero_point: int = 0
     bias: bool = True
     largest_time_weight: int = 9000
+    least_weight: int = -127
 
 
 def add_svdf(
@@ -31,7 +32,7 @@ def add_svdf(
     """An SVDF layer with random weights; its output."""
     batch, depth = x.shape
     filters = layer.units * layer.rank
-    feature = random.integers(-128, 128, (filters, depth), dtype=np.int8)
+    feature = random.integers(layer.least_weight, 128, (filters, depth), dtype=np.int8)
     largest = layer.largest_time_weight
     time = random.integers(-largest, largest + 1, (filters, layer.memory), dtype=np.int16)
     bias = random.integers(-(1 << 22), 1 << 22, layer.units, dtype=np.int32)

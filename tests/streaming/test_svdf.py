@@ -38,6 +38,7 @@ def _case(seed: int) -> Fed:
         output_zero_point=zero_point(rng),
         bias=bool(rng.random() < 0.7),
         largest_time_weight=int(rng.choice([20, 3000, 32767])),
+        least_weight=int(rng.choice([-128, -127])),
     )
     batch, depth = int(rng.integers(1, 4)), int(rng.integers(1, 30))
     model = svdf_model(layer, batch, depth, seed, scale(rng, 1e-2, 0.3), zero_point(rng))

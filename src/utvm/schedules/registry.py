@@ -29,8 +29,10 @@ from utvm.schedules.pool import PoolWords
 from utvm.schedules.pool_mve import PoolVectors
 from utvm.schedules.portable import Portable
 from utvm.schedules.softmax import SoftmaxShared
+from utvm.schedules.svdf import SVDFDot
 from utvm.schedules.template import Template
 from utvm.schedules.transpose_conv2d import TransposeConv2DRows
+from utvm.schedules.unidirectional_lstm import UnidirectionalLSTMDot
 from utvm.schedules.weight_code import WeightCode
 from utvm.schedules.weight_words import WeightWords
 
@@ -43,6 +45,8 @@ TEMPLATES: tuple[Template, ...] = (
     TransposeConv2DRows(),
     FullyConnectedDot(),
     FullyConnectedNonzero(),
+    SVDFDot(),
+    UnidirectionalLSTMDot(),
     AddLinear(),
     MulProduct(),
     LookupWords(),

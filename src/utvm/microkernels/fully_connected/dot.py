@@ -24,13 +24,15 @@ class DotProducts:
     """`channels` rows at a time (at most MOST_CHANNELS); `quads`, words of four inputs, per round of the loop.
 
     `per_channel`: every row has a scale of its own. `quads` is 0 where the inputs come as a list (see pick.py).
-    `interleaved`: every two groups of rows share the lines of memory that two inputs' weights lie in.
+    `interleaved`: every two groups of rows share the lines of memory that two inputs' weights lie in. `sums`: they are
+    stored as they are, in 32 bits.
     """
 
     channels: int
     quads: int
     per_channel: bool
     interleaved: bool = False
+    sums: bool = False
 
     @property
     def pairs(self) -> int:
@@ -44,7 +46,7 @@ class DotProducts:
 
     def name(self, core: Core) -> str:
         """utvm_dot, rows, types, unrolling, scales, core."""
-        scales = "perchannel" if self.per_channel else "pertensor"
+        scales = "sums" if self.sums else "perchannel" if self.per_channel else "pertensor"
         inputs = f"s8_s8p_u{4 * self.quads}" if self.quads else "list_s8p"
         shared = "x2" if self.interleaved else ""
         return f"utvm_dot_{self.channels}_{inputs}{shared}_{scales}_{TUNINGS[core.name]}"
@@ -57,6 +59,7 @@ def dot_unit(dot: DotProducts, core: Core) -> CodeUnit:
     Groups of `channels` rows, at least one. `x_bytes` is a multiple of 4 * `quads`, not 0. A list is `const int32_t *`.
     Where `strides`, an argument follows: `int32_t group_bytes` from the beginning of a group's weights to the next;
     where `interleaved`, another: `int32_t toggle`, whose exclusive or with it is the way from the next one on.
+    With `sums`, output is `int32_t *` and there are no scales.
     """
     return _built(dot, core)[0]
 
@@ -70,21 +73,25 @@ def dot_cycles(dot: DotProducts, core: Core, rounds: int) -> float:
 @lru_cache(maxsize=64)
 def _built(dot: DotProducts, core: Core) -> tuple[CodeUnit, float, float]:
     name = dot.name(core)
+    stored = "int32_t *output" if dot.sums else "int8_t *output, const int32_t *scales"
     prototype = (
         f"void {name}(const {'int8_t' if dot.quads else 'int32_t'} *x, const int32_t *weights, const int32_t *biases,\n"
-        f"    int8_t *output, const int32_t *scales, int32_t x_bytes, int32_t groups"
+        f"    {stored}, int32_t x_bytes, int32_t groups"
         f"{', int32_t group_bytes' if dot.strides else ''}{', int32_t toggle' if dot.interleaved else ''})"
     )
     function = AssemblyFunction(name, prototype, core, _STACK_BYTES)
     cycles = function.block_cycles
     entry = [_spill(X, "x"), _spill("r2", "biases"), _spill("r3", "output")]
-    arguments = [function.stack_argument(register, 4 + index) for index, register in enumerate(("r2", "r3", "r12"))]
-    ends = [alu("add", "r3", "r3", X), _spill("r2", "scales"), _spill("r3", "x end"), _spill("r12", "groups")]
+    registers = ("r3", "r12") if dot.sums else ("r2", "r3", "r12")
+    arguments = [function.stack_argument(register, 4 + index) for index, register in enumerate(registers)]
+    ends = [alu("add", "r3", "r3", X), _spill("r3", "x end"), _spill("r12", "groups")]
+    if not dot.sums:
+        ends.append(_spill("r2", "scales"))
     if dot.strides:
         entry.append(_spill(WEIGHTS, "weights"))
-        ends += [function.stack_argument("r12", 7), _spill("r12", "group bytes")]
+        ends += [function.stack_argument("r12", 4 + len(registers)), _spill("r12", "group bytes")]
     if dot.interleaved:
-        ends += [function.stack_argument("r12", 8), _spill("r12", "toggle")]
+        ends += [function.stack_argument("r12", 5 + len(registers)), _spill("r12", "toggle")]
     function.block([*entry, *arguments, *ends])
     function.label(1)
     function.block(_begin(dot))
@@ -116,14 +123,36 @@ def _begin(dot: DotProducts) -> list[Instruction]:
 def _finish(dot: DotProducts) -> list[Instruction]:
     """Separate the rows, requantize, store."""
     sums = SUMS[: 2 * dot.pairs]
-    scalars, output = (HALF, *FREE[:2]), FREE[2]
-    multiplier, addend, right = scalars
+    output, right = FREE[2], FREE[1]
     found: list[Instruction] = []
     for low, raw in zip(sums[0::2], sums[1::2], strict=True):
         found += [alu("sub", raw, raw, low), shift("lsl", low, low, 8)]
-    # The pointer to the scales goes where the vector's was.
-    found.append(_fill(X, "scales"))
     values = sums[: dot.channels]
+    found += _stored_sums(values, output) if dot.sums else _requantized(dot, values, output)
+    found += [*advance(output, dot.channels * (4 if dot.sums else 1)), _spill(output, "output")]
+    if dot.strides:
+        found += [_fill(WEIGHTS, "weights"), _fill(right, "group bytes")]
+        found += [alu("add", WEIGHTS, WEIGHTS, right), _spill(WEIGHTS, "weights")]
+    if dot.interleaved:
+        found += [_fill(FREE[0], "toggle"), alu("eor", right, right, FREE[0]), _spill(right, "group bytes")]
+    if dot.per_channel and not dot.sums:
+        found += [*advance(X, dot.channels * _SCALE_BYTES), _spill(X, "scales")]
+    found += [_fill(right, "groups"), alu("subs", right, right, 1), _spill(right, "groups")]
+    return [*found, branch("ne.w", "1b")]
+
+
+def _stored_sums(values: tuple[str, ...], output: str) -> list[Instruction]:
+    found = [_fill(output, "output")]
+    for index, value in enumerate(values):
+        found += [shift("asr", value, value, 8), store("str", value, output, 4 * index, "output")]
+    return found
+
+
+def _requantized(dot: DotProducts, values: tuple[str, ...], output: str) -> list[Instruction]:
+    scalars = (HALF, *FREE[:2])
+    multiplier, addend, right = scalars
+    # The pointer to the scales goes where the vector's was.
+    found = [_fill(X, "scales")]
     for index, value in enumerate(values):
         if index == 0 or dot.per_channel:
             offset = index * _SCALE_BYTES
@@ -132,16 +161,7 @@ def _finish(dot: DotProducts) -> list[Instruction]:
     found.append(_fill(output, "output"))
     for index, value in enumerate(values):
         found += [ssat(value, 8, value), store("strb", value, output, index, "output")]
-    found += [*advance(output, dot.channels), _spill(output, "output")]
-    if dot.strides:
-        found += [_fill(WEIGHTS, "weights"), _fill(right, "group bytes")]
-        found += [alu("add", WEIGHTS, WEIGHTS, right), _spill(WEIGHTS, "weights")]
-    if dot.interleaved:
-        found += [_fill(addend, "toggle"), alu("eor", right, right, addend), _spill(right, "group bytes")]
-    if dot.per_channel:
-        found += [*advance(X, dot.channels * _SCALE_BYTES), _spill(X, "scales")]
-    found += [_fill(right, "groups"), alu("subs", right, right, 1), _spill(right, "groups")]
-    return [*found, branch("ne.w", "1b")]
+    return found
 
 
 def _fill(register: str, slot: str) -> Instruction:
