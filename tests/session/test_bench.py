@@ -72,6 +72,7 @@ def test_cycles_depend_neither_on_order_nor_on_what_the_board_did_before(
 ) -> None:
     one, other = experiment(), experiment(channels=8)
     program = one.program(F746, two_schedules(one))
+    boards = max(len(opened), 1)
     with benches(program) as bench:
         first = [cycles_of(bench, one, index) for index in (0, 1)]
         assert [cycles_of(bench, one, index) for index in (1, 0)] == first[::-1]
@@ -79,7 +80,7 @@ def test_cycles_depend_neither_on_order_nor_on_what_the_board_did_before(
         assert cycles_of(bench, other, 1) != first[1]
     with benches(program) as bench:
         assert [cycles_of(bench, one, index) for index in (0, 1)] == first
-    assert len(opened) == 1, "one board served them all"
+    assert len(opened) == boards, "one board served them all"
     assert first[0] > first[1]
 
 
@@ -114,7 +115,7 @@ def test_a_call_that_goes_wrong_leaves_the_others_usable(
     benches: Benches, opened: list[VirtualBoardTransport], body: str, error: type[Exception]
 ) -> None:
     of = experiment()
-    boards = len(opened)
+    boards = max(len(opened), 1)
     with benches(with_kernel(of.program(F746, two_schedules(of)), 1, body)) as bench:
         before = cycles_of(bench, of, 0)
         with pytest.raises(error):
