@@ -29,6 +29,8 @@ from utvm.boards import Board, load_board
 from utvm.codegen.program import Program
 from utvm.compiler import compile_model, load_model
 from utvm.libraries import Library, load_library, use_libraries
+from utvm.model import Array
+from utvm.model.tensor import Tensor
 from utvm.operators import run_reference
 from utvm.session.standalone import Prefer, Run, StandaloneSession
 from utvm.transports.gdb import GdbTransport
@@ -96,9 +98,18 @@ class Result:
 
 
 def measure(
-    path: Path, board: Board, timing: str | None, memory: str, toolchain: Prefer, libraries: Sequence[Library] = ()
+    path: Path,
+    board: Board,
+    timing: str | None,
+    memory: str,
+    toolchain: Prefer,
+    libraries: Sequence[Library] = (),
+    given: Array | None = None,
 ) -> Result:
-    """Compile, build and run a model twice; the second run. Raises SystemExit if its answer is wrong."""
+    """Compile, build and run a model twice, on random inputs or the first row of `given`; the second run.
+
+    Raises SystemExit if its answer is wrong, or if a row is no input of the model.
+    """
     model = load_model(path)
     with use_libraries(libraries, [library.name for library in libraries]):
         program = compile_model(model, board)
@@ -107,6 +118,8 @@ def measure(
         name: generator.integers(-128, 128, model.tensors[name].shape, dtype=np.int16).astype(np.int8)
         for name in model.inputs
     }
+    if given is not None:
+        inputs = {name: _first_row(given, model.tensors[name]) for name in model.inputs}
     session = StandaloneSession(program, board, toolchain, transport=TimedBoard(board, timing, memory))
     with session:
         session.run(inputs)
@@ -117,6 +130,17 @@ def measure(
             raise SystemExit(f"{path.name}: output {name} differs from the reference")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return Result(program, run, sizes.text_bytes, sizes.constants_bytes, digest)
+
+
+def _first_row(given: Array, tensor: Tensor) -> Array:
+    """Real numbers are quantized as the tensor is."""
+    row = given[0]
+    if row.size != tensor.element_count:
+        raise SystemExit(f"--input has rows of {row.size} elements, {tensor} has {tensor.element_count}")
+    if tensor.quantization is not None and row.dtype.kind == "f":
+        stored = np.round(row / tensor.quantization.scale) + tensor.quantization.zero_point
+        row = np.clip(stored, -128, 127)
+    return row.reshape(tensor.shape).astype(np.int8)
 
 
 def print_layers(result: Result) -> None:
@@ -135,6 +159,7 @@ def main() -> None:
     parser.add_argument("--timing", help="a timing model and its rules; the core's own by default")
     parser.add_argument("--memory", choices=("board", "zero-wait"), default="board")
     parser.add_argument("--toolchain", choices=("auto", "gcc", "zig"), default="auto")
+    parser.add_argument("--input", type=Path, help="an .npy file: its first row, not random inputs, for one model")
     parser.add_argument("--layers", action="store_true", help="also print every layer")
     parser.add_argument("--library", type=Path, action="append", default=[], help="kernels of your own, as rows beside")
     arguments = parser.parse_args()
@@ -151,12 +176,12 @@ def main() -> None:
     print(f"{board.title}, {board.clock_hz / 1e6:g} MHz; timing {timing}, memory {arguments.memory}: modelled cycles")
     published = PUBLISHED_MS.get(board.name, {})
     print(f"{'':4} {'cycles':>11} {'ms':>8} {'arena':>7} {'stack':>6} {'text':>7} {'constants':>9}  published ms")
+    given = None if arguments.input is None else np.load(arguments.input)
     for name in arguments.names:
         others = ", ".join(f"{who} {figures[list(MODELS).index(name)]:g}" for who, figures in published.items())
         for served in ([], libraries) if libraries else ([],):
-            result = measure(
-                arguments.models / MODELS[name], board, arguments.timing, arguments.memory, arguments.toolchain, served
-            )
+            path = arguments.models / MODELS[name]
+            result = measure(path, board, arguments.timing, arguments.memory, arguments.toolchain, served, given)
             remark = f"{others or '-'}  (sha256 {result.sha256[:12]})" if not served else shares(result)
             print_row("" if served else name, result, board, remark)
             if arguments.layers:
