@@ -95,6 +95,7 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
         ("size_bytes = 0x4000", "size_bytes = -1", r"regions\.0\.size_bytes: .*-1"),
         ("size_bytes = 0x10_0000", "size_bytes = 0xF900_0000", r"regions\.flash: ends above"),
         ("base_addr = 0x2001_0000", "base_addr = 0x2000_8000", r"regions: dtcm ends at 0x20010000, inside sram1"),
+        ('name = "sram2"', 'name = "state"', r"regions: the name 'state' is taken"),
         ('name = "sram2"', 'name = "sram1"', r"regions: two regions share the name 'sram1'"),
         ('data = "dtcm"', 'data = "ccm"', r"placement\.data: no region is named 'ccm'; there are itcm, flash"),
         ('"sram1", "sram2"]', '"sram3"]', r"placement\.arena: no region is named 'sram3'"),

@@ -126,3 +126,5 @@ def test_export_and_compile_say_how_large_the_state_is(utvm: Invoke, path: Path,
     assert document["state_bytes"] == 64
     document = only_json(utvm("compile", path, "-b", BOARD, "--no-build", "--json"))
     assert document["ram_bytes"]["state"] == {"dtcm": 64}
+    done = utvm("compile", path, "-b", BOARD, "--no-build")
+    assert "state cell_state int16[1x20], kept from run to run" in done.stdout

@@ -15,6 +15,8 @@ _CORES_WITHOUT_FPU = ("cortex-m0", "cortex-m0plus", "cortex-m3", "rv32imac", "ho
 def check_regions(regions: Sequence[Region]) -> None:
     """Regions have names of their own, do not overlap, and end inside the 32-bit address space."""
     names = [region.name for region in regions]
+    if "state" in names:
+        raise ValueError("regions: the name 'state' is taken, by what models keep from run to run")
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"regions: two regions share the name {name!r}")

@@ -31,6 +31,9 @@ def compile_text(report: CompileReport) -> list[RenderableType]:
         for name in names:
             tensor = program.tensor(name)
             parts.append(f"{kind} {name} {shape(tensor.dtype, tensor.shape)}: {tensor.region}+{tensor.offset}")
+    for state in program.states:
+        tensor = program.tensor(state.tensor)
+        parts.append(f"state {tensor.name} {shape(tensor.dtype, tensor.shape)}, kept from run to run")
     if report.saved_to is not None:
         parts.append(f"saved to {report.saved_to}; run it with: utvm run {report.saved_to}")
     return parts
