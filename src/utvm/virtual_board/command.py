@@ -123,4 +123,4 @@ def _seconds(text: str) -> float:
 
 
 def _terminate(_signal: int, _frame: object) -> None:
-    raise SystemExit(0)
+    raise KeyboardInterrupt  # main ends as by Ctrl-C; SystemExit would pass it and tear the emulator down
