@@ -28,8 +28,11 @@ from utvm.schedules.registry import template_named
 # By default scratch may make the arena so much larger than the activations alone need, or by so many bytes,
 _ARENA_SHARE = 5 / 4
 _SMALL_BYTES = 2048
-# and is as small as leaves the calls together so much slower than that, as estimated.
+# and is as small as leaves the calls together so much slower than that, as estimated. Beyond that a per cent of time is
+# worth so many of RAM, where there is more of it than what any board has to spare.
 _SLOWER = 1.01
+_RAM_PER_TIME = 6
+_SPARE_BYTES = 8192
 
 
 def sites_of(model: Model, lifetimes: Lifetimes, core: Core) -> list[Site]:
@@ -55,7 +58,7 @@ def schedule_calls(
     options = {call: default_options(sites[call]) for call in open_calls}
     alive = _alive_bytes(len(sites), items)
     given = [alive[call] + added_bytes(sites[call], schedule) for call, schedule in enumerate(schedules) if schedule]
-    arena = _smallest_arena(options, alive, max(given, default=0), _arena_bytes(items, regions, most_bytes))
+    arena = _best_arena(options, alive, max(given, default=0), _arena_bytes(items, regions, most_bytes))
     for call in open_calls:
         schedules[call] = option_within(options[call], arena - alive[call]).schedule
     return [
@@ -123,24 +126,17 @@ def _alive_bytes(calls: int, items: Sequence[Item]) -> list[int]:
     return [sum(item.aligned_bytes for item in items if item.first <= call <= item.last) for call in range(calls)]
 
 
-def _smallest_arena(options: Mapping[int, list[Option]], alive: Sequence[int], least: int, most: int) -> int:
-    """The smallest arena, of `least` bytes or more, in which the options' cycles are nearly those of the largest."""
-
-    def cycles(arena: int) -> float:
-        return sum(option_within(found, arena - alive[call]).cycles for call, found in options.items())
-
+def _best_arena(options: Mapping[int, list[Option]], alive: Sequence[int], least: int, most: int) -> int:
+    """The arena, of `least` bytes or more, that trades the options' cycles for memory as the constants above say."""
     sizes = {alive[call] + option.added_bytes for call, found in options.items() for option in found}
     steps = sorted({most, *(size for size in sizes if least < size < most), min(least, most)})
-    acceptable = _SLOWER * cycles(most)
-    # Cycles fall as the arena grows.
-    low, high = 0, len(steps) - 1
-    while low < high:
-        middle = (low + high) // 2
-        if cycles(steps[middle]) <= acceptable:
-            high = middle
-        else:
-            low = middle + 1
-    return steps[low]
+    cycles = {
+        arena: sum(option_within(found, arena - alive[call]).cycles for call, found in options.items())
+        for arena in steps
+    }
+    nearly = min(arena for arena in steps if cycles[arena] <= _SLOWER * cycles[most])
+    smaller = [arena for arena in steps if arena <= nearly]
+    return min(smaller, key=lambda arena: (cycles[arena] ** _RAM_PER_TIME * max(arena, _SPARE_BYTES), -arena))
 
 
 def _arena_bytes(items: Sequence[Item], regions: Sequence[ArenaRegion], most_bytes: int | None = None) -> int:
