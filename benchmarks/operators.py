@@ -24,6 +24,7 @@ from utvm.model.fixed_point import quantize_multiplier
 from utvm.model.operator_types import (
     Add,
     Concatenation,
+    Conv2D,
     DepthwiseConv2D,
     Lookup,
     Mean,
@@ -155,16 +156,34 @@ def _transpose_conv(shape: tuple[int, ...], channels: int) -> Case:
     return Case(operator, {"a": shape}, {"w": weights, "b": np.zeros(channels, np.int32)})
 
 
-def _depthwise(shape: tuple[int, ...], multiplier: int, stride: int) -> Case:
+def _conv(shape: tuple[int, ...], channels: int, dilation: int = 1, groups: int = 1) -> Case:
+    weights = np.maximum(_random(np.random.default_rng(5), (channels, 3, 3, shape[3] // groups)), -127)
+    operator = Conv2D(
+        name="conv",
+        inputs=("a", "w", "b"),
+        outputs=("y",),
+        strides=(1, 1),
+        padding=Padding(dilation, dilation, dilation, dilation),
+        dilation=(dilation, dilation),
+        input_zero_point=-128,
+        requantization=Requantization((1 << 30,) * channels, (-8,) * channels),
+        output_zero_point=-128,
+        clamp=FULL_RANGE,
+    )
+    return Case(operator, {"a": shape}, {"w": weights, "b": np.zeros(channels, np.int32)})
+
+
+def _depthwise(shape: tuple[int, ...], multiplier: int, stride: int, dilation: int = 1) -> Case:
     channels = shape[3] * multiplier
     weights = np.maximum(_random(np.random.default_rng(4), (1, 3, 3, channels)), -127)
+    same = Padding(dilation, dilation, dilation, dilation)
     operator = DepthwiseConv2D(
         name="depthwise",
         inputs=("a", "w", "b"),
         outputs=("y",),
         strides=(stride, stride),
-        padding=Padding(1, 1, 1, 1) if stride == 1 else Padding(0, 1, 0, 1),
-        dilation=(1, 1),
+        padding=same if stride == 1 else Padding(0, 1, 0, 1),
+        dilation=(dilation, dilation),
         depth_multiplier=multiplier,
         input_zero_point=-128,
         requantization=Requantization((1 << 30,) * channels, (-7,) * channels),
@@ -215,6 +234,10 @@ CASES: dict[str, Case] = {
     "transpose 16x16x32 to 32x16x16": _named(Transpose, (1, 16, 16, 32), permutation=(0, 3, 1, 2)),
     "max pool 32x32x32, 2x2": _pool("max", (1, 32, 32, 32), 2),
     "average pool 32x32x32, 2x2": _pool("average", (1, 32, 32, 32), 2),
+    "conv 24x24x16 to 24x24x16, 3x3": _conv((1, 24, 24, 16), 16),
+    "conv 24x24x16 to 24x24x16, 3x3 dilated by 2": _conv((1, 24, 24, 16), 16, dilation=2),
+    "conv 24x24x32 to 24x24x32, 3x3 in 4 groups": _conv((1, 24, 24, 32), 32, groups=4),
+    "depthwise 24x24x16, 3x3 dilated by 2": _depthwise((1, 24, 24, 16), 1, 1, dilation=2),
     "depthwise 48x48x1 to 24x24x8": _depthwise((1, 48, 48, 1), 8, 2),
     "depthwise 24x24x8 to 24x24x16": _depthwise((1, 24, 24, 8), 2, 1),
     "transpose conv 14x14x32 to 28x28x16, 2x2": _transpose_conv((1, 14, 14, 32), 16),

@@ -36,11 +36,12 @@ class Convolution:
     halvings: int = 0
     lowest: int = -127
     seed: int = 0
+    groups: int = 1
 
     def model(self) -> Model:
         """The operator alone; its constants have extreme values among them."""
         rng = np.random.default_rng([self.seed, 7])
-        channels = self.image[3]
+        channels = self.image[3] // self.groups
         taps = self.window[0] * self.window[1] * channels
         weights = extreme_bytes(rng, (self.outputs, *self.window, channels))
         weights = np.maximum(weights, self.lowest)

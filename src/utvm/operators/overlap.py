@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from utvm.model.fixed_point import Int64Array
 from utvm.model.operator_types import Padding
 from utvm.model.tensor import Tensor
 
@@ -48,15 +49,19 @@ def streamed(written: Sequence[int], begun: Sequence[int]) -> Overlap:
 
 def windowed(image: Tensor, output: Tensor, strides: tuple[int, int], padding: Padding) -> Overlap:
     """The overlap of loops over output pixels of NHWC bytes, each reading its window until its last channel is done."""
-    batch, height, width, channels = image.shape
-    _, out_height, out_width, out_channels = output.shape
-    pixels = np.arange(batch * out_height * out_width, dtype=np.int64)
-    row, x = np.divmod(pixels, out_width)
-    n, y = np.divmod(row, out_height)
-    top = np.clip(y * strides[0] - padding.top, 0, height)
-    left = np.clip(x * strides[1] - padding.left, 0, width)
-    begun = ((n * height + top) * width + left) * channels
-    written = (pixels + 1) * out_channels
+    begun = window_begins(image, output, strides, padding)
+    written = np.arange(1, len(begun) + 1) * output.shape[3]
     # A window is read again for each of its pixel's channels, the last of which is written behind the last read.
     still_read = np.minimum.accumulate(begun[::-1])[::-1]
     return Overlap(int((written - still_read).max()))
+
+
+def window_begins(image: Tensor, output: Tensor, strides: tuple[int, int], padding: Padding) -> Int64Array:
+    """For each output pixel, the byte of the NHWC image before which its window reads nothing."""
+    batch, height, width, channels = image.shape
+    _, out_height, out_width, _ = output.shape
+    row, x = np.divmod(np.arange(batch * out_height * out_width, dtype=np.int64), out_width)
+    n, y = np.divmod(row, out_height)
+    top = np.clip(y * strides[0] - padding.top, 0, height)
+    left = np.clip(x * strides[1] - padding.left, 0, width)
+    return np.asarray(((n * height + top) * width + left) * channels, dtype=np.int64)

@@ -13,10 +13,16 @@ from utvm.microkernels.conv import (
     ChannelRanges,
     Rounding,
     channel_ranges,
+    common_records,
     common_shift,
+    pack_pairs,
+    pack_wide,
+    pairable,
+    records,
     records_refusal,
     rounding_of,
     settled_channels,
+    with_records,
 )
 from utvm.microkernels.conv.clamp import clamp_bytes, clamp_operands
 from utvm.model.fixed_point import Int64Array
@@ -51,23 +57,30 @@ class ConvChannels:
 
 
 def plain_conv2d_refusal(site: Site) -> str:
+    """Why no template for a single group applies, before any arithmetic."""
+    reason = grouped_conv2d_refusal(site)
+    return reason or ("grouped channels" if conv2d_groups(site) > 1 else "")
+
+
+def grouped_conv2d_refusal(site: Site) -> str:
     """Why no template in assembly applies, before any arithmetic."""
     operator = site.operator
     if not isinstance(operator, Conv2D):
         return "not a Conv2D"
     if not supports(site.core):
         return f"{site.core.name} has no DSP instructions that assembly is scheduled for"
-    image, weights, bias = site.inputs
-    if weights.data is None or bias.data is None:
-        return "weights or bias are not constants"
-    if weights.shape[3] != image.shape[3]:
-        return "grouped channels"
-    return ""
+    _, weights, bias = site.inputs
+    return "weights or bias are not constants" if weights.data is None or bias.data is None else ""
+
+
+def conv2d_groups(site: Site) -> int:
+    """The groups that a Conv2D's channels are in."""
+    return site.inputs[0].shape[3] // site.inputs[1].shape[3]
 
 
 @lru_cache(maxsize=8)
 def conv_channels(site: Site) -> ConvChannels:
-    """The channels of a site for which `plain_conv2d_refusal` is empty."""
+    """The channels of a site for which `grouped_conv2d_refusal` is empty; pairs keep within their group."""
     operator = conv2d_of(site)
     weights, stored = site.inputs[1].data, site.inputs[2].data
     assert weights is not None and stored is not None
@@ -78,6 +91,8 @@ def conv_channels(site: Site) -> ConvChannels:
     rounding = rounding_of(zero_point, operator.clamp, requantization)
     settled = settled_channels(requantization, zero_point, ranges)
     active = np.where(settled[:, np.newaxis], np.int8(0), taps)
+    size = weights.shape[0] // conv2d_groups(site)
+    firsts = range(0, weights.shape[0], size)
     return ConvChannels(
         refusal=records_refusal(requantization, zero_point, rounding, ranges),
         weights=active.reshape(weights.shape),
@@ -86,8 +101,24 @@ def conv_channels(site: Site) -> ConvChannels:
         active_ranges=channel_ranges(active, np.where(settled, 0, bias)),
         rounding=rounding,
         shift=common_shift(requantization, zero_point, rounding, ranges),
-        pairs=channel_pairs(weights.shape[0]),
+        pairs=tuple((first + low, first + high) for first in firsts for low, high in channel_pairs(size)),
     )
+
+
+@lru_cache(maxsize=8)
+def wide_weights(site: Site) -> bool:
+    """Whether weights must be int16, as those of two channels or their accumulators are too large to share a word."""
+    channels = conv_channels(site)
+    taps = channels.weights.reshape(channels.weights.shape[0], -1)
+    return not all(pairable(taps, channels.active_ranges, low, high) for low, high in channels.pairs)
+
+
+def packed_pairs(site: Site, taps: Array) -> Array:
+    """What tiles read: per pair of channels its record, then its words of `taps` (int8 [channels, taps], even)."""
+    operator, found, wide = conv2d_of(site), conv_channels(site), wide_weights(site)
+    given = found.bias, operator.requantization, operator.output_zero_point, found.ranges, found.pairs
+    behind = records(*given, wide) if found.shift is None else common_records(*given, found.shift, wide)
+    return with_records((pack_wide if wide else pack_pairs)(taps, found.pairs), behind)
 
 
 def conv2d_of(site: Site) -> Conv2D:

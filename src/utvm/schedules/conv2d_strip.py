@@ -12,17 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from utvm.microkernels.conv import (
-    ConvTile,
-    common_records,
-    pack_pairs,
-    pack_wide,
-    pairable,
-    records,
-    tile_cycles,
-    tile_unit,
-    with_records,
-)
+from utvm.microkernels.conv import ConvTile, tile_cycles, tile_unit
 from utvm.microkernels.conv.records import RECORD_WORDS
 from utvm.microkernels.conv.strips import FILL, QUAD_ORDER, widen_elements, widen_quads
 from utvm.model.tensor import Array
@@ -33,8 +23,10 @@ from utvm.schedules.conv2d_channels import (
     conv_channels,
     extents,
     output_limit,
+    packed_pairs,
     plain_conv2d_refusal,
     sweep_cycles,
+    wide_weights,
 )
 from utvm.schedules.conv2d_layout import Geometry, StripLayout, is_dilated_row, tile_sizes, unroll_choices, widest_tile
 from utvm.schedules.conv2d_strip_source import strip_body
@@ -116,21 +108,23 @@ class Conv2DStrip(Template):
         columns = share * layout.pixels if geometry.flat else geometry.image_columns
         elements = layout.strip_rows * columns * geometry.channels
         widening = elements * (_QUAD_ELEMENT_CYCLES if layout.in_quads else _ELEMENT_CYCLES * layout.copies)
-        words = geometry.window[0] * layout.row_words * (2 if _wide(site) else 1) + RECORD_WORDS
+        words = geometry.window[0] * layout.row_words * (2 if wide_weights(site) else 1) + RECORD_WORDS
         sweeps = sweep_cycles(4 * pairs * words, site.core)
         return geometry.batch * groups * (share * pairs * per_group + widening + sweeps)
 
     def kernel(self, site: Site, schedule: Schedule) -> CKernel:
         """See Template."""
-        operator, found = conv2d_of(site), conv_channels(site)
+        operator = conv2d_of(site)
         layout, sizes = _layout(site, schedule), _layout(site, schedule).tiles(int(schedule.knob("pixels")))
         units = {size: tile_unit(_tile(site, layout, size), site.core) for size in sizes}
         widen = widen_quads(site.core) if layout.in_quads else widen_elements(site.core, layout.copies)
         limit = output_limit(operator, site.outputs[0], site.core)
         others = [widen, *([FILL] if operator.padding.any else []), *limit.units]
-        body = strip_body(operator, layout, {size: unit.name for size, unit in units.items()}, widen, _wide(site))
-        pack, words = (pack_wide, "int16 words") if _wide(site) else (pack_pairs, "words")
-        packed = with_records(pack(_tap_rows(layout, found.weights), found.pairs), _records(site))
+        body = strip_body(
+            operator, layout, {size: unit.name for size, unit in units.items()}, widen, wide_weights(site)
+        )
+        words = "int16 words" if wide_weights(site) else "words"
+        packed = packed_pairs(site, _tap_rows(layout, conv_channels(site).weights))
         image, weights, _ = site.inputs
         return CKernel(
             stem="conv2d_strip",
@@ -164,23 +158,9 @@ def _tile_refusal(site: Site) -> str:
     return "" if channels.active_ranges.doubled().all() else "an accumulator could leave int32 when it is doubled"
 
 
-@lru_cache(maxsize=8)
-def _wide(site: Site) -> bool:
-    """Whether weights must be int16, as those of two channels or their accumulators are too large to share a word."""
-    channels = conv_channels(site)
-    taps = channels.weights.reshape(channels.weights.shape[0], -1)
-    return not all(pairable(taps, channels.active_ranges, low, high) for low, high in channels.pairs)
-
-
 def _tile(site: Site, layout: StripLayout, pixels: int) -> ConvTile:
     channels = conv_channels(site)
-    return layout.tile(pixels, channels.rounding, channels.shift, _wide(site))
-
-
-def _records(site: Site) -> Array:
-    operator, found, wide = conv2d_of(site), conv_channels(site), _wide(site)
-    given = found.bias, operator.requantization, operator.output_zero_point, found.ranges, found.pairs
-    return records(*given, wide) if found.shift is None else common_records(*given, found.shift, wide)
+    return layout.tile(pixels, channels.rounding, channels.shift, wide_weights(site))
 
 
 def _distance_refusal(layout: StripLayout, site: Site) -> str:

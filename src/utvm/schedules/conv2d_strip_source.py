@@ -9,19 +9,14 @@ from utvm.microkernels.conv.strips import FILL
 from utvm.model.operator_types import Conv2D
 from utvm.operators.kernel import CodeUnit
 from utvm.schedules.conv2d_channels import low_channel
-from utvm.schedules.conv2d_layout import StripLayout, tile_sizes
-
-_INDENT = "    "
+from utvm.schedules.conv2d_layout import StripLayout
+from utvm.schedules.conv2d_tile_calls import INDENT, TileCalls, block
 
 
 def strip_body(operator: Conv2D, layout: StripLayout, tiles: Mapping[int, str], widen: CodeUnit, wide: bool) -> str:
     """The kernel's statements. `tiles` names the tile function of each size; weights are int16 if `wide`."""
     source = _Source(operator, layout, tiles, widen, wide)
     return "\n".join(source.flat() if layout.geometry.flat else source.rows())
-
-
-def _block(head: str, body: list[str]) -> list[str]:
-    return [f"{head} {{", *(_INDENT + line for line in body), "}"]
 
 
 class _Source:
@@ -32,6 +27,8 @@ class _Source:
         self.layout = layout
         self.geometry = layout.geometry
         self.tiles = tiles
+        step = layout.geometry.strides[1] * layout.geometry.channels
+        self.calls = TileCalls(tiles, step, layout.geometry.out_channels)
         self.widen = widen
         self.wide = wide
 
@@ -43,16 +40,13 @@ class _Source:
         if rest and whole:
             last = geometry.out_width - pixels
             step = [f"const int32_t pixels = first <= {last} ? {pixels} : {geometry.out_width} - first;", *group]
-            return _block(f"for (int32_t first = 0; first < {geometry.out_width}; first += {pixels})", step)
-        return _block(f"for (int32_t first = 0; first < {geometry.out_width}; first += {pixels})", group)
+            return block(f"for (int32_t first = 0; first < {geometry.out_width}; first += {pixels})", step)
+        return block(f"for (int32_t first = 0; first < {geometry.out_width}; first += {pixels})", group)
 
     def _flat_group(self, pixels: str) -> list[str]:
         geometry = self.geometry
         widen = self._widen("strip", f"input + first * {geometry.channels}", pixels)
-        if pixels.isdecimal():
-            calls = self._tile_calls("strip", "at", int(pixels))
-        else:
-            calls = self._variable_tile_calls(pixels)
+        calls = self.calls.over("strip", "at", pixels)
         place = [f"int8_t *at = output + first * {geometry.out_channels} + {low_channel(geometry.out_channels)};"]
         return [widen, *self._pair_loop([*place, *calls])]
 
@@ -74,9 +68,9 @@ class _Source:
         if layout.stacked:
             group += self._pair_loop(["int32_t row = 0;", *self._stacks(rows, per_row)])
         else:
-            per_row += self._tile_calls("place", "at", geometry.out_width)
-            group += self._pair_loop(_block(f"for (int32_t row = 0; row < {rows}; ++row)", per_row))
-        body = _block(f"for (int32_t first = 0; first < {geometry.out_height}; first += {layout.rows})", group)
+            per_row += self.calls.over("place", "at", str(geometry.out_width))
+            group += self._pair_loop(block(f"for (int32_t row = 0; row < {rows}; ++row)", per_row))
+        body = block(f"for (int32_t first = 0; first < {geometry.out_height}; first += {layout.rows})", group)
         begin = []
         if self.geometry.padding.any:
             count = layout.strip_rows * layout.row_elements
@@ -86,7 +80,7 @@ class _Source:
         if geometry.batch == 1:
             return [*begin, "const int8_t *image = input;", "int8_t *out = output;", *body]
         images = [f"const int8_t *image = input + n * {image};", f"int8_t *out = output + n * {out};", *body]
-        return [*begin, *_block(f"for (int32_t n = 0; n < {geometry.batch}; ++n)", images)]
+        return [*begin, *block(f"for (int32_t n = 0; n < {geometry.batch}; ++n)", images)]
 
     def _fill_rows(self, rows: str) -> list[str]:
         """Widen the rows of the image that the group's windows cover; those outside become the zero point again."""
@@ -110,15 +104,15 @@ class _Source:
             lines += self._inside_or_zero(widen, columns * geometry.channels)
         else:
             lines += widen
-        return _block(f"for (int32_t row = 0; row < {strip_rows}; ++row)", lines)
+        return block(f"for (int32_t row = 0; row < {strip_rows}; ++row)", lines)
 
     def _inside_or_zero(self, widen: list[str], elements: int) -> list[str]:
         zero_point, layout = self.operator.input_zero_point, self.layout
         zero = [f"{FILL.name}(place, {zero_point}, {elements});"]
         if layout.copies > 1:
             zero.append(f"{FILL.name}(place + {layout.copy_elements - 1}, {zero_point}, {elements});")
-        inside = _block(f"if (y >= 0 && y < {self.geometry.height})", widen)
-        return [*inside[:-1], "} else {", *(_INDENT + line for line in zero), "}"]
+        inside = block(f"if (y >= 0 && y < {self.geometry.height})", widen)
+        return [*inside[:-1], "} else {", *(INDENT + line for line in zero), "}"]
 
     def _widen(self, strip: str, source: str, pixels: str) -> str:
         channels = self.geometry.channels
@@ -134,39 +128,14 @@ class _Source:
         words = self.geometry.window[0] * self.layout.row_words * (2 if self.wide else 1) + RECORD_WORDS
         pointers = [f"const int32_t *taps = weights + pair * {words} + {RECORD_WORDS};"]
         pairs = (self.geometry.out_channels + 1) // 2
-        return _block(f"for (int32_t pair = 0; pair < {pairs}; ++pair)", [*pointers, *body])
-
-    def _tile_calls(self, strip: str, at: str, pixels: int) -> list[str]:
-        lines, begin = [], 0
-        step = self.geometry.strides[1] * self.geometry.channels
-        for size, count in tile_sizes(pixels, max(self.tiles)):
-            where = f"{strip} + {begin * step}" if begin else strip
-            to = f"{at} + {begin * self.geometry.out_channels}" if begin else at
-            lines.append(f"{self.tiles[size]}({where}, taps, {to}, {count});")
-            begin += size * count
-        return lines
+        return block(f"for (int32_t pair = 0; pair < {pairs}; ++pair)", [*pointers, *body])
 
     def _stacks(self, rows: str, place: list[str]) -> list[str]:
         """Rows in stacks of the largest tile's height, what is left in smaller ones."""
         lines = []
         for size in sorted(self.tiles, reverse=True):
             call = f"{self.tiles[size]}(place, taps, at, {self.geometry.out_width});"
-            lines += _block(f"for (; row + {size} <= {rows}; row += {size})", [*place, call])
-        return lines
-
-    def _variable_tile_calls(self, pixels: str) -> list[str]:
-        """The same for a number of pixels known at run time."""
-        lines = ["const int16_t *place = strip;", f"int32_t left = {pixels};"]
-        step = self.geometry.strides[1] * self.geometry.channels
-        for size in sorted(self.tiles, reverse=True):
-            done = f"(left & ~{size - 1})" if size > 1 else "left"
-            call = [
-                f"{self.tiles[size]}(place, taps, at, left / {size});",
-                f"place += {done} * {step};",
-                f"at += {done} * {self.geometry.out_channels};",
-                f"left -= {done};",
-            ]
-            lines += _block(f"if (left >= {size})", call if size > min(self.tiles) else call[:1])
+            lines += block(f"for (; row + {size} <= {rows}; row += {size})", [*place, call])
         return lines
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from utvm.errors import ScheduleError
 from utvm.schedules.add import AddLinear
 from utvm.schedules.add_plain import AddPlain
+from utvm.schedules.conv2d_im2col import Conv2DIm2col
 from utvm.schedules.conv2d_mve import Conv2DVectors
 from utvm.schedules.conv2d_strip import Conv2DStrip
 from utvm.schedules.conv2d_tiles import Conv2DTiles
@@ -39,6 +40,7 @@ from utvm.schedules.weight_words import WeightWords
 TEMPLATES: tuple[Template, ...] = (
     Portable(),
     Conv2DStrip(),
+    Conv2DIm2col(),
     Conv2DTiles(),
     Conv2DWinograd(),
     DepthwisePlanes(),
