@@ -20,7 +20,17 @@ from utvm.session.standalone import Prefer
 
 TOOLCHAINS = [pytest.param("gcc", marks=pytest.mark.arm_gcc), "zig"]
 TEMPLATE = Conv2DIm2col()
-MANY = 3
+MANY = 2
+# Of the strip template's cases.
+ALSO = (
+    "odd channels, odd stride",
+    "padding alone under some windows",
+    "a window over a skipped image row",
+    "rows not all used",
+    "weights of -128 in a long window",
+    "divided by 512",
+    "keyword spotting's first",
+)
 AROUND = Padding(2, 2, 2, 2)
 
 CORNERS = {
@@ -117,9 +127,7 @@ def test_corners(prefer: Prefer) -> None:
 def test_corners_under_many_schedules_and_ordinary_ones() -> None:
     board = "stm32f746-disco"
     cases = own_cases(board, MANY)
-    for name, case in ORDINARY.items():
-        if not TEMPLATE.refusal(site_of(case.model(), board)):
-            cases += scheduled(name, case, board, 1)
+    cases += [each for name in ALSO for each in scheduled(name, ORDINARY[name], board, 1)]
     assert_equal_on(board, cases, "zig")
 
 
@@ -131,7 +139,7 @@ def test_other_cores(board: str) -> None:
 def test_random_convolutions() -> None:
     board, rng = "stm32f746-disco", np.random.default_rng(5)
     cases: list[Scheduled] = []
-    for seed in range(40):
+    for seed in range(30):
         case = random_convolution(seed)
         groups, columns = int(rng.choice([1, 2, 3, 4])), int(rng.choice([1, 2, 3]))
         reach = (case.window[1] - 1) * (columns - 1)
@@ -146,7 +154,7 @@ def test_random_convolutions() -> None:
         if not TEMPLATE.refusal(site_of(case.model(), board)):
             several = scheduled(f"random {seed}: {case}", case, board, MANY)
             cases.append(several[int(rng.integers(len(several)))])
-    assert len(cases) > 25
+    assert len(cases) > 20
     assert_equal_on(board, cases, "zig")
 
 

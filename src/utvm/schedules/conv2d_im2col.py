@@ -45,9 +45,9 @@ _PLANES_WINDOW = 7
 
 # Beside the tiles: per call of one; per run of contiguous taps, and per element of it, in quads or in order.
 _CALL_CYCLES = 30
-_RUN_CYCLES = 40
+_RUN_CYCLES = {"cortex-m7": 26, "cortex-m4": 60, "cortex-m33": 50}
 _QUAD_ELEMENT_CYCLES = 0.7
-_ELEMENT_CYCLES = 1.25
+_ELEMENT_CYCLES = {"cortex-m7": 1.25, "cortex-m4": 2.5, "cortex-m33": 2.5}
 
 
 class Conv2DIm2col(Template):
@@ -87,8 +87,8 @@ class Conv2DIm2col(Template):
         calls = tile_sizes(layout.pixels, int(schedule.knob("tile")))
         tiles = sum(count * tile_cycles(_tile(plain, layout, size), site.core) + _CALL_CYCLES for size, count in calls)
         runs = layout.taps if conv2d_of(plain).dilation[1] > 1 else layout.window[0]
-        per_element = _QUAD_ELEMENT_CYCLES if layout.in_quads else _ELEMENT_CYCLES
-        gathering = runs * _RUN_CYCLES + layout.taps * layout.channels * per_element
+        per_element = _QUAD_ELEMENT_CYCLES if layout.in_quads else _ELEMENT_CYCLES[site.core.name]
+        gathering = runs * _RUN_CYCLES[site.core.name] + layout.taps * layout.channels * per_element
         words = layout.rows * layout.row_words * (2 if wide_weights(plain) else 1) + RECORD_WORDS
         sweeps = -(-layout.outputs // layout.pixels) * sweep_cycles(4 * pairs * words, site.core)
         return batches * pairs * tiles + layout.outputs * gathering + sweeps
