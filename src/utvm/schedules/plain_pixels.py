@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from utvm.microkernels.plain import GATHER, STEP
+from utvm.microkernels.plain import gather_row
 from utvm.model.operator_types import Conv2D, DepthwiseConv2D, FullyConnected, Padding
+from utvm.operators.kernel import CodeUnit
 from utvm.operators.overlap import Overlap, streamed
 from utvm.schedules.template import Site
 
@@ -18,7 +19,8 @@ _DIRECT_DEPTHWISE_SHARE = 0.3
 class Pixels:
     """Output pixels in rows of an NHWC image; a fully connected layer's are a column of vectors.
 
-    A gathered window is a vector of `vector_bytes`. `depthwise` windows inside the image are not gathered.
+    A gathered window is a vector of `vector_bytes`, a multiple of `unroll`. `depthwise` windows inside the image are
+    not gathered.
     """
 
     stem: str
@@ -35,17 +37,16 @@ class Pixels:
     padding: Padding
     zero: int
     depthwise: bool
+    unroll: int
 
     @staticmethod
-    def of(site: Site) -> Pixels:
-        """Those of a site."""
+    def of(site: Site, unroll: int = 1) -> Pixels:
+        """Those of a site, for tiles of as many taps a round."""
         operator = site.operator
         if isinstance(operator, FullyConnected):
             rows, depth = site.inputs[0].shape
             units, one = site.outputs[0].shape[1], (1, 1)
-            return Pixels(
-                "fully_connected", rows, 1, 1, depth, 1, 1, units, one, one, one, Padding(), zero=0, depthwise=False
-            )
+            return Pixels("fully_connected", rows, 1, 1, depth, 1, 1, units, one, one, one, Padding(), 0, False, unroll)
         assert isinstance(operator, Conv2D | DepthwiseConv2D)
         depthwise = isinstance(operator, DepthwiseConv2D)
         batch, height, width, channels = site.inputs[0].shape
@@ -65,6 +66,7 @@ class Pixels:
             operator.padding,
             operator.input_zero_point,
             depthwise,
+            unroll,
         )
 
     @property
@@ -75,13 +77,13 @@ class Pixels:
     @property
     def vector_bytes(self) -> int:
         """A gathered window, filled up to whole rounds of a tile."""
-        return -(-self.window[0] * self.window[1] * self.channels // STEP) * STEP
+        return -(-self.window[0] * self.window[1] * self.channels // self.unroll) * self.unroll
 
     @property
     def flat(self) -> bool:
         """Whether the vectors of neighbouring pixels are neighbours in the input as they are."""
         plain = self.window == (1, 1) and self.strides == (1, 1) and not self.padding.any
-        return plain and not self.depthwise and self.channels % STEP == 0
+        return plain and not self.depthwise and self.channels % self.unroll == 0
 
     @property
     def gathered_share(self) -> float:
@@ -91,6 +93,11 @@ class Pixels:
         if not self.depthwise:
             return 1.0
         return _DIRECT_DEPTHWISE_SHARE if self.padding.any or self.dilation[1] > 1 else 0.0
+
+    @property
+    def gathering(self) -> CodeUnit:
+        """What gathers a run of the image, a row of a window or what of it is contiguous."""
+        return gather_row(self.channels * (self.window[1] if self.dilation[1] == 1 else 1))
 
     def overlap(self, size: int) -> Overlap:
         """How far outputs may be written over the input, in tiles of `size` pixels of which the last may go back."""
@@ -162,14 +169,14 @@ class Pixels:
             f"{indent}const int32_t room = utvm_min_int32({self.width} - begin, {columns} - before);",
             f"{indent}const int32_t used = from >= 0 && from < {self.height} && room > 0 ? room : 0;",
             f"{indent}const int32_t skipped = used > 0 ? (from * {self.width} + begin) * {self.channels} : 0;",
-            f"{indent}{GATHER.name}({place}, image + skipped, before * {self.channels}, used * {self.channels},",
-            f"{indent}    ({columns} - before - used) * {self.channels}, {self.zero});",
+            f"{indent}{self.gathering.name}({place}, image + skipped, before * {self.channels},",
+            f"{indent}    used * {self.channels}, ({columns} - before - used) * {self.channels}, {self.zero});",
         ]
         if apart:
             lines.append("    }")
         lines.append("}")
-        rest = self.vector_bytes - self.window[0] * self.window[1] * self.channels
-        return lines + [f"({target})[{self.vector_bytes - 1}] = 0;"] * rest
+        taps = self.window[0] * self.window[1] * self.channels
+        return lines + [f"({target})[{tap}] = 0;" for tap in range(taps, self.vector_bytes)]
 
     def _depthwise_window(self) -> list[str]:
         """Where the window of pixel `first` is."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from utvm.microkernels.plain import GATHER, STEP, depthwise_sums, pack_tiles, tile_sums
+from utvm.microkernels.plain import depthwise_sums, pack_tiles, tile_sums
 from utvm.microkernels.scaling import ScaleKind
 from utvm.model.operator_types import Conv2D, DepthwiseConv2D, FullyConnected
 from utvm.operators.kernel import CKernel, CodeUnit, KernelArgument
@@ -18,6 +18,8 @@ from utvm.schedules.template import Site, Template
 _SIZES = (2, 1, 4)
 _SIZES_OF_FEW_REGISTERS = (1, 2, 4)
 _GROUPS = (4, 2)
+_UNROLLS = (2, 4)
+_TILES = (1, 8)
 _FEW_REGISTERS = ("cortex-m0", "cortex-m0plus")
 # Rough, for all cores alike: cycles per load and per product of a tile, per tap of a depthwise window, per output, per
 # gathered byte, and per pixel; cores of few registers take so many times as long.
@@ -51,16 +53,26 @@ class PlainTiles(Template):
         return found if isinstance(found, str) else ""
 
     def knobs(self, site: Site) -> Mapping[str, tuple[KnobValue, ...]]:
-        """`pixels` and `channels` of a tile; a depthwise window has none."""
+        """`pixels` and `channels` of a tile, the taps to `unroll`; a depthwise window has none."""
         if isinstance(site.operator, DepthwiseConv2D):
             return {}
         sizes = _SIZES_OF_FEW_REGISTERS if site.core.name in _FEW_REGISTERS else _SIZES
         count = Pixels.of(site).count
-        return {"pixels": tuple(size for size in sizes if size <= count), "channels": _GROUPS}
+        return {
+            "pixels": tuple(size for size in sizes if size <= count),
+            "channels": _GROUPS,
+            "unroll": _UNROLLS,
+            "tiles": tuple(tiles for tiles in _TILES if tiles <= count),
+        }
+
+    def conflict(self, site: Site, schedule: Schedule) -> str:
+        """There are not always pixels for as many tiles."""
+        together, count = _pixels(schedule), Pixels.of(site).count
+        return f"knob tiles: {together} pixels together where there are {count}" if together > count else ""
 
     def estimated_cycles(self, site: Site, schedule: Schedule) -> float:
         """By loads, products, outputs, and what is gathered."""
-        pixels, outputs = Pixels.of(site), site.outputs[0].element_count
+        pixels, outputs = _windows(site, schedule), site.outputs[0].element_count
         rows, depth = rows_of_weights(site).shape
         macs = pixels.count * rows * depth
         gathered = pixels.gathered_share * pixels.count * pixels.vector_bytes * _BYTE_CYCLES
@@ -80,13 +92,13 @@ class PlainTiles(Template):
         """As far as windows have been read: those of a tile's pixels before any of them is written."""
         if isinstance(site.operator, FullyConnected):
             return None
-        return Pixels.of(site).overlap(_pixels(schedule))
+        return _windows(site, schedule).overlap(_pixels(schedule))
 
     def kernel(self, site: Site, schedule: Schedule) -> CKernel:
         """Tiles of pixels, all channels of each."""
         scales = scales_of(site)
         assert not isinstance(scales, str)
-        kind, pixels, size = ScaleKind.of(scales), Pixels.of(site), _pixels(schedule)
+        kind, pixels, size = ScaleKind.of(scales), _windows(site, schedule), _pixels(schedule)
         depthwise, weights = isinstance(site.operator, DepthwiseConv2D), rows_of_weights(site)
         unit = _unit(site, schedule)
         scaling = kind.unit()
@@ -94,20 +106,22 @@ class PlainTiles(Template):
         scratch = [KernelArgument("sums", "scratch", size_bytes=_sums_bytes(site, schedule))]
         if gathers:
             scratch.append(KernelArgument("vectors", "scratch", size_bytes=_vectors_bytes(site, schedule)))
-        channels = len(weights) if depthwise else -(-len(weights) // _channels(schedule)) * _channels(schedule)
+        packed, channels = weights, len(weights)
+        if not depthwise:
+            packed = pack_tiles(weights, _channels(schedule), _unroll(schedule))
+            channels = len(packed) * _channels(schedule)
         sums = (
             f"{unit.name}(x, x_step, weights, sums, {site.inputs[0].shape[3]});"
             if depthwise
-            else f"{unit.name}(x, x_step, weights, {_filled(weights.shape[1])}, sums, {channels}, "
-            f"{channels // _channels(schedule)});"
+            else f"{unit.name}(x, x_step, weights, {packed.shape[1] // _channels(schedule)}, sums, {channels}, "
+            f"{len(packed)});"
         )
         low, high = site.operator.clamp  # type: ignore[attr-defined]
-        scaled = f"{scaling.name}(sums{{row}}, y{{pixel}}, {len(weights)}, scales, {high - low}, {low});"
+        outputs = len(weights)
         finish = [
-            scaled.format(
-                row=f" + {channels * pixel}" if pixel else "", pixel=f" + {len(weights) * pixel}" if pixel else ""
-            )
-            for pixel in range(size)
+            f"for (int32_t i = 0; i < {size}; ++i) {{",
+            f"    {scaling.name}(sums + {channels} * i, y + {outputs} * i, {outputs}, scales, {high - low}, {low});",
+            "}",
         ]
         return CKernel(
             stem=f"{pixels.stem}_plain",
@@ -123,27 +137,31 @@ class PlainTiles(Template):
             arguments=(
                 KernelArgument("input", "tensor", site.inputs[0].name),
                 KernelArgument("output", "tensor", site.outputs[0].name, written=True),
-                KernelArgument(
-                    "weights", "constant", data=weights if depthwise else pack_tiles(weights, _channels(schedule))
-                ),
+                KernelArgument("weights", "constant", data=packed),
                 KernelArgument("scales", "constant", data=kind.table(scales)),
                 *scratch,
             ),
             comments=(f"{len(weights)} outputs of {weights.shape[1]} taps, tiles of {size} pixel(s)",),
-            units=(unit, scaling, *([GATHER] if gathers else [])),
+            units=(unit, scaling, *([pixels.gathering] if gathers else [])),
         )
 
 
 def _pixels(schedule: Schedule) -> int:
-    return int(dict(schedule.knobs).get("pixels", 1))
+    """How many are gathered, multiplied and scaled together."""
+    knobs = dict(schedule.knobs)
+    return int(knobs.get("pixels", 1)) * int(knobs.get("tiles", 1))
 
 
 def _channels(schedule: Schedule) -> int:
     return int(schedule.knob("channels"))
 
 
-def _filled(depth: int) -> int:
-    return -(-depth // STEP) * STEP
+def _unroll(schedule: Schedule) -> int:
+    return int(dict(schedule.knobs).get("unroll", 1))
+
+
+def _windows(site: Site, schedule: Schedule) -> Pixels:
+    return Pixels.of(site, _unroll(schedule))
 
 
 def _unit(site: Site, schedule: Schedule) -> CodeUnit:
@@ -151,7 +169,7 @@ def _unit(site: Site, schedule: Schedule) -> CodeUnit:
     if isinstance(operator, DepthwiseConv2D):
         window = (site.inputs[1].shape[1], site.inputs[1].shape[2])
         return depthwise_sums(window, site.inputs[0].shape[3], operator.depth_multiplier)
-    return tile_sums(_pixels(schedule), _channels(schedule))
+    return tile_sums(int(schedule.knob("pixels")), _channels(schedule), _unroll(schedule), int(schedule.knob("tiles")))
 
 
 def _sums_bytes(site: Site, schedule: Schedule) -> int:
@@ -162,5 +180,5 @@ def _sums_bytes(site: Site, schedule: Schedule) -> int:
 
 
 def _vectors_bytes(site: Site, schedule: Schedule) -> int:
-    pixels = Pixels.of(site)
+    pixels = _windows(site, schedule)
     return pixels.vector_bytes * _pixels(schedule) if pixels.gathered_share > 0 else 0

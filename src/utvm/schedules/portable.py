@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from utvm.model.operator_types import Mean, Pool2D
+from utvm.model.operator_types import Conv2D, FullyConnected, Mean, Pool2D
 from utvm.operators import rule_of
 from utvm.operators.kernel import AnyKernel
 from utvm.operators.overlap import Overlap
@@ -16,6 +16,9 @@ CYCLES_PER_MAC = 7.0
 # Cores without multiplication into 64 bits, and with few registers that multiply.
 _SMALL_CORES = ("cortex-m0", "cortex-m0plus")
 _SMALL_CORES_FACTOR = 2.0
+# Compilers for this computer vectorise loops over multiples of so many input channels.
+_VECTORISED_CHANNELS = 16
+_VECTORISED_FACTOR = 0.2
 CYCLES_PER_ELEMENT = 40.0
 CYCLES_PER_POOLED_TAP = 4.0
 
@@ -34,6 +37,8 @@ class Portable(Template):
         """By the count of multiply-accumulates, output elements, and what pools and means take in."""
         del schedule
         factor = _SMALL_CORES_FACTOR if site.core.name in _SMALL_CORES else 1.0
+        if site.core.name == "host" and isinstance(site.operator, Conv2D | FullyConnected):
+            factor = 1.0 if site.inputs[1].shape[-1] % _VECTORISED_CHANNELS else _VECTORISED_FACTOR
         macs = rule_of(site.operator).macs(site.operator, site.inputs, site.outputs)
         per_element = CYCLES_PER_ELEMENT
         if isinstance(site.operator, Pool2D):

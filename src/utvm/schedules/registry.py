@@ -11,7 +11,6 @@ from utvm.schedules.add_plain import AddPlain
 from utvm.schedules.conv2d_im2col import Conv2DIm2col
 from utvm.schedules.conv2d_mve import Conv2DVectors
 from utvm.schedules.conv2d_strip import Conv2DStrip
-from utvm.schedules.conv2d_tiles import Conv2DTiles
 from utvm.schedules.conv2d_winograd import Conv2DWinograd
 from utvm.schedules.depthwise import DepthwisePlanes
 from utvm.schedules.depthwise_mve import DepthwiseVectors
@@ -41,7 +40,6 @@ TEMPLATES: tuple[Template, ...] = (
     Portable(),
     Conv2DStrip(),
     Conv2DIm2col(),
-    Conv2DTiles(),
     Conv2DWinograd(),
     DepthwisePlanes(),
     TransposeConv2DRows(),

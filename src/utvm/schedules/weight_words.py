@@ -9,12 +9,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from utvm.microkernels.plain import GATHER
+from utvm.microkernels.plain import gather_row
 from utvm.microkernels.scaling import ScaleKind
 from utvm.microkernels.weight_words import LARGEST_DEPTH, ROWS, TAPS, Stream, dot_rows, stream_of
 from utvm.model.operator_types import Conv2D, FullyConnected
 from utvm.operators import rule_of
-from utvm.operators.kernel import CKernel, KernelArgument
+from utvm.operators.kernel import CKernel, CodeUnit, KernelArgument
 from utvm.operators.overlap import Overlap
 from utvm.schedules.plain_scales import rows_of_weights, scales_of
 from utvm.schedules.schedule import Schedule
@@ -103,8 +103,14 @@ class WeightWords(Template):
                 *scratch,
             ),
             comments=(f"{len(scales)} outputs of {_depth(site)} taps, four at a time",),
-            units=(dot, scaling, *([GATHER] if gathers else [])),
+            units=(dot, scaling, *([_gathering(site)] if gathers else [])),
         )
+
+
+def _gathering(site: Site) -> CodeUnit:
+    """For rows of windows, or whole vectors."""
+    _, *window, channels = site.inputs[1].shape
+    return gather_row(window[1] * channels if window else channels)
 
 
 def _depth(site: Site) -> int:
@@ -162,7 +168,9 @@ def _vectors(site: Site, calls: list[str]) -> str:
     x = "vector" if _gathers(site) else _at_index("input", batch, depth)
     lines = [f"const int8_t *x = {x};", f"int8_t *y = {_at_index('output', batch, channels)};"]
     if _gathers(site):
-        lines.append(f"{GATHER.name}(vector, {_at_index('input', batch, depth)}, 0, {depth}, {-depth % TAPS}, 0);")
+        lines.append(
+            f"{_gathering(site).name}(vector, {_at_index('input', batch, depth)}, 0, {depth}, {-depth % TAPS}, 0);"
+        )
     return _loop("n", batch, [*lines, *calls])
 
 
@@ -201,7 +209,7 @@ def _convolution(site: Site, calls: list[str]) -> str:
             f"    const int32_t row = {row} + i * {operator.dilation[0]};",
             f"    const int32_t used = row >= 0 && row < {height} ? inside : 0;",
             f"    const int8_t *from = used > 0 ? {image} + (row * {width} + begin) * {channels} : input;",
-            f"    {GATHER.name}(vector + i * {size}, from, before * {channels}, used * {channels},",
+            f"    {_gathering(site).name}(vector + i * {size}, from, before * {channels}, used * {channels},",
             f"        ({window[1]} - before - used) * {channels}, {operator.input_zero_point});",
             "}",
         ]
