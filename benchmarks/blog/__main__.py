@@ -78,9 +78,10 @@ F746: an STM32F746 at 216 MHz, its virtual board's **modelled** cycles with cach
 ([timing.md](timing.md)), built by {compiler}; the post's figures were measured on hardware. Untuned is
 the portable kernel, compiled as all our C is (`-O2`). Tuned rows are what {trials} measured schedules per layer found,
 of those that fit the arena as compilation limits it; without SIMD, the core is taken for one without DSP instructions,
-and only convolutions and the dense layer have schedules to tune. Host: the machine that made this page, by its own clock, whatever else
-ran there; there compilers vectorise the portable loops, and little is left to tune. A library's row is there where
-one is given ([bring-your-own-kernels.md](bring-your-own-kernels.md)); the post's value beside it is CMSIS-NN's.
+and only convolutions and the dense layer have schedules to tune. Host: the machine that made this page, by its own
+clock, whatever else ran there; there compilers vectorise the portable loops, and little is left to
+tune. A library's row is there where one is given
+([bring-your-own-kernels.md](bring-your-own-kernels.md)); the post's value beside it is CMSIS-NN's.
 """
 
 
