@@ -82,7 +82,7 @@ def test_many_calls_get_nearly_the_best(seed: int, shared: int) -> None:
 @pytest.fixture(scope="module")
 def model() -> Model:
     """Two convolutions, of which Winograd makes one faster, and larger."""
-    return merge_models([Convolution((1, 12, 12, 48), 48, (3, 3), seed=seed).model() for seed in (0, 1)])
+    return merge_models([Convolution((1, 18, 18, 48), 48, (3, 3), seed=seed).model() for seed in (0, 1)])
 
 
 def flash_bytes(model: Model, board: Board, limits: Limits, folder: Path) -> int:

@@ -1,5 +1,6 @@
-"""3x3 convolutions with stride 1 by Winograd's F(2x2, 3x3), exactly: 16 products for 36, weights 3.6 times as large.
+"""Convolutions with stride 1 by Winograd's F(2x2, 3x3), exactly: 16 products for 36, weights 3.6 times as large.
 
+Larger windows are blocks of up to 3x3: 49 products for the 100 of 5x5, weights 3.9 times as large.
 A group of tiles at a time: its pixels are widened, its patches transformed, and for each pair of output channels the
 products are summed and turned into outputs. More tiles in a group sweep the weights less often and need more memory.
 """
@@ -10,16 +11,19 @@ from collections.abc import Mapping
 
 from utvm.microkernels.conv.strips import FILL, QUAD_ORDER, widen_elements, widen_quads
 from utvm.microkernels.conv_winograd import (
-    FREQUENCIES,
+    LARGEST_WINDOW,
+    SMALLEST_WINDOW,
+    ProductWalk,
+    Window,
     product_cycles,
     product_unit,
     result_cycles,
     result_unit,
+    transform_cycles,
     transform_unit,
     transformed_weights,
     winograd_records,
 )
-from utvm.microkernels.conv_winograd.products import LARGEST_CHANNELS
 from utvm.microkernels.conv_winograd.weights import ACCUMULATOR_LIMIT
 from utvm.operators.kernel import CKernel, CodeUnit, KernelArgument
 from utvm.operators.overlap import Overlap
@@ -39,13 +43,12 @@ from utvm.schedules.template import Site, Template
 
 # By default scratch may be this share of the activations the kernel serves.
 _SCRATCH_SHARE = 3 / 8
-_TRANSFORM_CYCLES = 42  # per tile and two channels
 _ELEMENT_CYCLES = 0.8
 _CALL_CYCLES = 30
 
 
 class Conv2DWinograd(Template):
-    """Conv2D with a 3x3 window, stride 1, even output sizes and an even number of input channels."""
+    """Conv2D with a window of 3x3 ... 7x7, stride 1, even output sizes and an even number of input channels."""
 
     name = "conv2d_winograd"
     memory_knobs = ("tiles",)
@@ -69,15 +72,17 @@ class Conv2DWinograd(Template):
     def estimated_cycles(self, site: Site, schedule: Schedule) -> float:
         """From the units' modelled cycles and the sweeps over weights in flash."""
         layout, channels = _layout(site, schedule), conv_channels(site)
-        geometry, pairs = layout.geometry, len(channels.pairs)
+        geometry, window, pairs = layout.geometry, layout.window, len(channels.pairs)
         tiles = geometry.out_height * geometry.out_width // 4
-        per_pair = product_cycles(geometry.channels, site.core) / 2
-        per_pair += result_cycles(layout.result_walk(channels.rounding), site.core)
-        widened = layout.groups * (2 * layout.tile_rows + 2) * layout.strip_row_elements
-        weight_bytes = pairs * FREQUENCIES * geometry.channels * 4
-        total = tiles * (pairs * per_pair + geometry.channels / 2 * _TRANSFORM_CYCLES) + widened * _ELEMENT_CYCLES
-        calls = layout.groups * pairs * (1 + layout.tile_rows) * _CALL_CYCLES
-        return geometry.batch * (total + calls + layout.groups * sweep_cycles(weight_bytes, site.core))
+        per_tile = pairs * result_cycles(layout.result_walk(channels.rounding), site.core)
+        per_tile += sum(transform_cycles(layout.patch_walk(), block, site.core) for block in window.blocks)
+        sweep = sweep_cycles(4 * pairs * window.products * geometry.channels, site.core)
+        total = tiles * per_tile
+        for group in layout.groups:
+            total += pairs * product_cycles(group.product_walk(), site.core, group.tile_pairs)
+            total += group.strip_rows * group.strip_row_elements * _ELEMENT_CYCLES
+            total += pairs * (len(window.runs) + group.tile_rows) * _CALL_CYCLES + sweep
+        return geometry.batch * total
 
     def kernel(self, site: Site, schedule: Schedule) -> CKernel:
         """See Template."""
@@ -86,12 +91,13 @@ class Conv2DWinograd(Template):
         geometry = layout.geometry
         in_quads = geometry.channels % 4 == 0
         widen = widen_quads(core) if in_quads else widen_elements(core, 1)
-        transform = transform_unit(layout.patch_walk(), core)
-        products = product_unit(geometry.channels, core)
+        transforms = [transform_unit(layout.patch_walk(), block, core) for block in layout.window.blocks]
+        products = [product_unit(layout.product_walk(), run, core) for run in layout.window.runs]
         results = result_unit(layout.result_walk(channels.rounding), core)
-        units: list[CodeUnit] = [FILL, widen, transform, products, results]
+        units: list[CodeUnit] = [FILL, widen, *transforms, *products, results]
         limit = output_limit(operator, site.outputs[0], core)
-        body = winograd_body(operator, layout, in_quads, [unit.name for unit in units[1:]])
+        names = [unit.name for unit in transforms], [unit.name for unit in products]
+        body = winograd_body(operator, layout, in_quads, widen.name, *names, results.name)
         weights = channels.weights
         if in_quads:
             order = list(QUAD_ORDER)
@@ -115,8 +121,8 @@ class Conv2DWinograd(Template):
                 f"input: int8 {extents(image.shape)}, output: int8 {extents(site.outputs[0].shape)}",
                 f"weights: int8 {extents(weights.shape)} (OHWI) by frequency, int16, two channels side by side",
                 "records: per two channels four times the bias, multiplier, addend and shift of each",
-                f"workspace: {layout.tile_rows} x {layout.tiles} tiles by 16 frequencies by {geometry.channels} int16, "
-                "then int16 rows padded with the zero point, in whose place int32 sums per frequency come",
+                f"workspace: {layout.tile_rows} x {layout.tiles} tiles by {layout.window.products} products by "
+                f"{geometry.channels} int16; behind them int16 rows padded with the zero point, later int32 sums",
             ),
             units=(*units, *limit.units),
         )
@@ -124,14 +130,16 @@ class Conv2DWinograd(Template):
 
 def _shape_refusal(site: Site) -> str:
     operator, weights = conv2d_of(site), site.inputs[1]
-    if weights.shape[1:3] != (3, 3) or operator.strides != (1, 1) or operator.dilation != (1, 1):
-        return "not a 3x3 window with stride 1"
+    sides = range(SMALLEST_WINDOW, LARGEST_WINDOW + 1)
+    plain = operator.strides == (1, 1) and operator.dilation == (1, 1)
+    if not plain or any(taps not in sides for taps in weights.shape[1:3]):
+        return "not a window of 3x3 ... 7x7 with stride 1"
     _, height, width, _ = site.outputs[0].shape
     if height % 2 or width % 2:
         return f"{height}x{width} outputs do not divide into tiles of 2x2"
-    if weights.shape[3] % 2 or weights.shape[3] > LARGEST_CHANNELS:
-        return f"{weights.shape[3]} input channels; an even number up to {LARGEST_CHANNELS} is needed"
-    return ""
+    if weights.shape[3] % 2:
+        return f"{weights.shape[3]} input channels; an even number is needed"
+    return ProductWalk(weights.shape[3], Window(*weights.shape[1:3])).refusal()
 
 
 def _value_refusal(site: Site) -> str:

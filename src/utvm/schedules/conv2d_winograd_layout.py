@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from utvm.microkernels.conv import Rounding
-from utvm.microkernels.conv_winograd import FREQUENCIES, PatchWalk, ResultWalk
+from utvm.microkernels.conv_winograd import PatchWalk, ProductWalk, ResultWalk, Window
 from utvm.microkernels.conv_winograd.products import SUMS_TILE_BYTES, overread_bytes
 from utvm.operators.overlap import Overlap, streamed
 from utvm.schedules.conv2d_layout import Geometry
@@ -22,9 +22,19 @@ class WinogradLayout:
     tiles: int
 
     @property
+    def window(self) -> Window:
+        """The convolution's."""
+        return Window(*self.geometry.window)
+
+    @property
+    def strip_rows(self) -> int:
+        """Rows of the image under a group."""
+        return 2 * self.tile_rows + self.window.rows - 1
+
+    @property
     def strip_row_elements(self) -> int:
         """Elements of a row of the group's patches, side by side."""
-        return (2 * self.tiles + 2) * self.geometry.channels
+        return (2 * self.tiles + self.window.columns - 1) * self.geometry.channels
 
     @property
     def shared_bytes(self) -> int:
@@ -32,14 +42,14 @@ class WinogradLayout:
 
         Behind the patches, so that there is something to read beyond them.
         """
-        strip = (2 * self.tile_rows + 2) * self.strip_row_elements * _ELEMENT_BYTES
-        sums = self._even_tiles * SUMS_TILE_BYTES
-        return -(-max(strip, sums, overread_bytes(self.geometry.channels)) // 4) * 4
+        strip = self.strip_rows * self.strip_row_elements * _ELEMENT_BYTES
+        sums = 2 * self.tile_pairs * SUMS_TILE_BYTES
+        return -(-max(strip, sums, overread_bytes(self.product_walk())) // 4) * 4
 
     @property
     def patches_bytes(self) -> int:
         """All patches in the frequency domain."""
-        return self._even_tiles * FREQUENCIES * self.geometry.channels * _ELEMENT_BYTES
+        return 2 * self.tile_pairs * self.product_walk().tile_bytes
 
     @property
     def scratch_bytes(self) -> int:
@@ -47,14 +57,16 @@ class WinogradLayout:
         return self.shared_bytes + self.patches_bytes
 
     @property
-    def groups(self) -> int:
-        """How often the weights are swept."""
-        geometry = self.geometry
-        return -(-geometry.out_height // 2 // self.tile_rows) * -(-geometry.out_width // 2 // self.tiles)
+    def groups(self) -> tuple[WinogradLayout, ...]:
+        """Those of an image, for each of which the weights are swept; the last ones may be smaller."""
+        down = _parts(self.geometry.out_height // 2, self.tile_rows)
+        across = _parts(self.geometry.out_width // 2, self.tiles)
+        return tuple(WinogradLayout(self.geometry, rows, tiles) for rows in down for tiles in across)
 
     @property
-    def _even_tiles(self) -> int:
-        return -(-self.tile_rows * self.tiles // 2) * 2
+    def tile_pairs(self) -> int:
+        """Of a group, the last perhaps with a tile of garbage."""
+        return -(-self.tile_rows * self.tiles // 2)
 
     def overlap(self) -> Overlap:
         """How far outputs may be written over the image: group by group, each widened first."""
@@ -75,12 +87,20 @@ class WinogradLayout:
 
     def patch_walk(self) -> PatchWalk:
         """How patches are read."""
-        return PatchWalk(self.geometry.channels, self.strip_row_elements * _ELEMENT_BYTES)
+        return PatchWalk(self.geometry.channels, self.strip_row_elements * _ELEMENT_BYTES, self.window)
+
+    def product_walk(self) -> ProductWalk:
+        """How products are summed."""
+        return ProductWalk(self.geometry.channels, self.window)
 
     def result_walk(self, rounding: Rounding) -> ResultWalk:
         """How outputs are written."""
         channels = self.geometry.out_channels
-        return ResultWalk(channels, self.geometry.out_width * channels, min(1, channels - 1), rounding)
+        return ResultWalk(channels, self.geometry.out_width * channels, min(1, channels - 1), rounding, self.window)
+
+
+def _parts(total: int, size: int) -> list[int]:
+    return [min(size, total - first) for first in range(0, total, size)]
 
 
 def grouped(geometry: Geometry, tiles: int) -> WinogradLayout:

@@ -21,6 +21,7 @@ from utvm.microkernels.assembly.operations import (
 )
 from utvm.microkernels.conv import Rounding
 from utvm.microkernels.conv_winograd.products import SUMS_TILE_BYTES
+from utvm.microkernels.conv_winograd.windows import Window
 from utvm.operators.kernel import CodeUnit
 
 _SUMS, _RECORD, _OUTPUT, _TILES = "r0", "r1", "r2", "r3"
@@ -29,12 +30,16 @@ _UPPER, _LOWER = ("r4", "r5", "r6", "r7"), ("r8", "r9", "r10", "r11")
 
 @dataclass(frozen=True)
 class ResultWalk:
-    """A row of output tiles: bytes between pixels, between rows, from the low channel to the high; the rounding."""
+    """A row of output tiles: bytes between pixels, between rows, from the low channel to the high; the rounding.
+
+    The window says in which order the frequencies' sums are.
+    """
 
     pixel_bytes: int
     row_bytes: int
     high_offset: int
     rounding: Rounding
+    window: Window
 
     def refusal(self) -> str:
         """Why no code can be made; empty if it can."""
@@ -54,10 +59,8 @@ def result_cycles(walk: ResultWalk, core: Core) -> float:
 
 @lru_cache(maxsize=64)
 def _built(walk: ResultWalk, core: Core) -> tuple[CodeUnit, float]:
-    name = (
-        f"utvm_winograd_results_s8_p{walk.pixel_bytes}r{walk.row_bytes}h{walk.high_offset}_{walk.rounding}_"
-        f"{TUNINGS[core.name]}"
-    )
+    extents = f"w{walk.window}p{walk.pixel_bytes}r{walk.row_bytes}h{walk.high_offset}"
+    name = f"utvm_winograd_results_s8_{extents}_{walk.rounding}_{TUNINGS[core.name]}"
     prototype = f"void {name}(const int32_t *sums, const int32_t *record, int8_t *output, int32_t tiles)"
     function = AssemblyFunction(name, prototype, core)
     function.label(1)
@@ -73,7 +76,7 @@ def _channel(walk: ResultWalk, side: int, offset: int) -> list[Instruction]:
         upper, lower = _UPPER[column], _LOWER[column]
 
         def load(register: str, row: int, column: int = column) -> Instruction:
-            return ldr(register, _SUMS, 8 * (4 * row + column) + 4 * side, "sums")
+            return ldr(register, _SUMS, 8 * walk.window.order.index(4 * row + column) + 4 * side, "sums")
 
         # upper = m0 + m1 + m2, lower = m1 - m2 - m3
         found += [load(upper, 0), load("r12", 1), load("lr", 2), load(lower, 3)]
