@@ -31,7 +31,7 @@ _SMALL_BYTES = 2048
 # and is as small as leaves the calls together so much slower than that, as estimated. Beyond that a per cent of time is
 # worth so many of RAM, where there is more of it than what any board has to spare.
 _SLOWER = 1.01
-_RAM_PER_TIME = 6
+_RAM_PER_TIME = 5
 _SPARE_BYTES = 8192
 
 
