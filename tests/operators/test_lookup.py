@@ -97,7 +97,6 @@ def test_a_table_in_place_gives_the_same() -> None:
         ("TANH", ("int8", 1e-30, 0), ("int8", 1.0, 0), "outside"),
         ("TANH", ("int16", 1.0, 0), ("int16", 2.0**-15, 0), "int16"),
         ("RELU", ("int8", 1.0, 0), ("uint8", 1.0, 0), "uint8"),
-        ("QUANTIZE", ("int16", 1.0, 0), ("int8", 1.0, 0), "int16"),
     ],
 )
 def test_what_cannot_be_expressed_is_reported(

@@ -60,7 +60,9 @@ def convolutions(randoms: int) -> list[Scheduled]:
 
 
 def depthwise(randoms: int) -> list[Scheduled]:
-    named = {name: case for name, case in test_depthwise.CORNERS.items() if case.image[3] < 100}
+    # A strip holds windows of three columns at most.
+    corners = test_depthwise.CORNERS.items()
+    named = {name: case for name, case in corners if case.image[3] < 100 and case.window[1] <= 3}
     rng = np.random.default_rng(61)
     for seed in range(randoms):
         window = int(rng.integers(1, 6)), int(rng.integers(1, 4))

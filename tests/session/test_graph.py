@@ -11,6 +11,7 @@ import pytest
 
 from tests.models import FILES, benchmark_model, random_inputs
 from tests.session.conftest import BOARDS
+from tests.session.hosted_programs import load_fitting
 from utvm.boards import load_board
 from utvm.codegen.program import Program
 from utvm.compiler import compile_model, load_model
@@ -43,11 +44,11 @@ def test_benchmark_models_are_the_references_layer_by_layer(models_dir: Path, bo
         assert board_name == "qemu-microbit"  # 16 KB of RAM
         return
     with Session(board) as session:
-        if board_name == "qemu-microbit":  # which holds kws, but not its code as well
-            with pytest.raises(OutOfDeviceMemory, match="no room for arena"):
-                session.load(program)
+        if board_name == "qemu-microbit":  # whose flash holds the code of kws, but not its RAM
+            with pytest.raises(OutOfDeviceMemory, match="no room for"):
+                load_fitting(session, model, program)
             return
-        executor = session.load(program)
+        executor = load_fitting(session, model, program)
         for inputs in random_inputs(model, 2):
             assert mismatches(model, inputs, executor.run(inputs).outputs) == 0
         assert first_difference(executor, rewrite(model), inputs) is None

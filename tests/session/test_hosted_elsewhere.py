@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from tests.models import FILES, benchmark_model, random_inputs
+from tests.session.hosted_programs import load_fitting
 from utvm.boards import board_names, load_board
-from utvm.compiler import compile_model, load_model
+from utvm.compiler import load_model
 from utvm.demo import load_digits
 from utvm.operators import run_reference
 from utvm.session.session import Session
@@ -31,7 +32,7 @@ def test_benchmark_models(models_dir: Path, name: str, board_name: str) -> None:
     model, board = benchmark_model(models_dir, name), load_board(board_name)
     inputs = random_inputs(model, 1)[0]
     with Session(board) as session:
-        outputs = session.load(compile_model(model, board)).run(inputs).outputs
+        outputs = load_fitting(session, model).run(inputs).outputs
     for output, expected in run_reference(model, inputs).items():
         np.testing.assert_array_equal(outputs[output], expected)
 
@@ -41,7 +42,7 @@ def test_digits(board_name: str) -> None:
     model, board = load_model(load_digits().model_path), load_board(board_name)
     inputs = random_inputs(model, 1)[0]
     with Session(board) as session:
-        run = session.load(compile_model(model, board)).run(inputs)
+        run = load_fitting(session, model).run(inputs)
     assert all(cycles > 0 for cycles in run.layer_cycles)
     for output, expected in run_reference(model, inputs).items():
         np.testing.assert_array_equal(run.outputs[output], expected)

@@ -16,6 +16,7 @@ import pytest
 from tests.examples.test_examples import example
 from tests.models import FILES, benchmark_model, random_inputs
 from tests.session.conftest import QEMU_BOARDS
+from tests.session.hosted_programs import load_fitting
 from utvm.boards import load_board
 from utvm.compiler import compile_model
 from utvm.errors import OutOfMemoryError
@@ -46,7 +47,7 @@ def mismatches(model: Model, board_name: str, connect: Callable[[], Transport] |
         return "-"
     wrong = 0
     with Session(board, transport=connect() if connect else None) as session:
-        executor = session.load(program)
+        executor = load_fitting(session, model, program)
         for inputs in random_inputs(model, 2):
             outputs = executor.run(inputs).outputs
             expected = run_reference(model, inputs)

@@ -18,7 +18,7 @@ from utvm.toolchain import Compiler, Elf, Segment, read_elf
 
 # Veneers for far branches and library functions, which no object shows; a guess that only chooses the hole.
 _LINKED_IN_BYTES = 2048
-_OVERFLOW = re.compile(r"overflowed by (\d+) bytes?")
+_OVERFLOW = re.compile(r"will not fit in region|overflowed by (\d+) bytes?")
 _UNDEFINED = re.compile(r"undefined (?:reference to [`']|symbol: )([A-Za-z_]\w*)")
 
 
@@ -96,7 +96,8 @@ class BoardLinker:
                     extra_flags=self._target.link_flags,
                 )
             except ToolchainError as error:
-                overflows = [int(size) for size in _OVERFLOW.findall(error.output)]
+                # GNU ld does not always say by how much.
+                overflows = [int(size or 0) for size in _OVERFLOW.findall(error.output)]
                 if not overflows:
                     raise _link_error(name, error, objects, resident) from error
                 shortage = max(shortage, *overflows)
@@ -159,7 +160,9 @@ class BoardLinker:
     def _too_big(self, name: str, needs: Mapping[str, int], shortage_bytes: int) -> OutOfDeviceMemory:
         sizes = ", ".join(f"{kind} {size:,}" for kind, size in needs.items() if size)
         short = f", {shortage_bytes:,} too many for the best place" if shortage_bytes else ""
-        return self._memory.shortage(f"module {name} ({sizes}{short})", sum(needs.values()), self._code_regions)
+        error = self._memory.shortage(f"module {name} ({sizes}{short})", sum(needs.values()), self._code_regions)
+        # A model's kernels are chosen for the board's flash; here they lie in RAM.
+        return OutOfDeviceMemory(f"{error}; a model's code is smaller with --max-flash or --kernels portable")
 
 
 def bss_ranges(elf: Elf) -> list[tuple[int, int]]:
