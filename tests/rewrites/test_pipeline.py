@@ -18,7 +18,7 @@ from utvm.operators import ReferenceSequence
 from utvm.rewrites import PIPELINE, pipeline, rewrite
 from utvm.rewrites.remove_dead_channels import remove_dead_channels
 
-GRAPHS = 600
+GRAPHS = 400
 BATCH = 200
 COMPILED_GRAPHS = 12
 HOSTILE_LENGTH = 3000

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from tests.models import FILES, benchmark_model, random_inputs
-from tests.session.conftest import BOARDS
+from tests.session.conftest import VIRTUAL_BOARDS
 from tests.session.hosted_programs import load_fitting
 from utvm.boards import load_board
 from utvm.codegen.program import Program
 from utvm.compiler import compile_model, load_model
 from utvm.demo import load_digits
-from utvm.errors import OutOfDeviceMemory, OutOfMemoryError, UsageError
+from utvm.errors import UsageError
 from utvm.model import Array, Model
 from utvm.operators import run_reference
 from utvm.rewrites import rewrite
@@ -35,20 +35,11 @@ def mismatches(model: Model, inputs: dict[str, Array], outputs: dict[str, Array]
 
 @pytest.mark.models
 @pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("board_name", BOARDS)
+@pytest.mark.parametrize("board_name", VIRTUAL_BOARDS)  # the others: test_hosted_elsewhere.py
 def test_benchmark_models_are_the_references_layer_by_layer(models_dir: Path, board_name: str, name: str) -> None:
     model, board = benchmark_model(models_dir, name), load_board(board_name)
-    try:
-        program = compile_model(model, board)
-    except OutOfMemoryError:
-        assert board_name == "qemu-microbit"  # 16 KB of RAM
-        return
     with Session(board) as session:
-        if board_name == "qemu-microbit":  # whose flash holds the code of kws, but not its RAM
-            with pytest.raises(OutOfDeviceMemory, match="no room for"):
-                load_fitting(session, model, program)
-            return
-        executor = load_fitting(session, model, program)
+        executor = load_fitting(session, model)
         for inputs in random_inputs(model, 2):
             assert mismatches(model, inputs, executor.run(inputs).outputs) == 0
         assert first_difference(executor, rewrite(model), inputs) is None
