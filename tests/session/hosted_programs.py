@@ -1,25 +1,43 @@
-"""Programs as hosted sessions hold them: the fastest kernels, or portable ones where those do not fit into RAM."""
+"""Programs as hosted sessions hold them, in RAM: the fastest kernels that fit there."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from utvm.codegen.limits import Limits
 from utvm.codegen.program import Program
 from utvm.compiler import compile_model, compile_portable
-from utvm.errors import OutOfDeviceMemory
+from utvm.errors import OutOfDeviceMemory, OutOfMemoryError
 from utvm.model import Model
 from utvm.session.graph import GraphExecutor
+from utvm.session.profiler import zero_inputs
 from utvm.session.session import Session
 
-# RAM that holds code which was chosen for flash four times as large.
-SMALL_RAM = ("nucleo-g0b1re", "qemu-microbit")
 
+def load_fitting(session: Session, model: Model) -> GraphExecutor:
+    """The model in a session, run once: its default kernels, or smaller ones, or portable ones.
 
-def load_fitting(session: Session, model: Model, program: Program | None = None) -> GraphExecutor:
-    """The model in a session; OutOfDeviceMemory only where portable kernels do not fit either."""
+    OutOfDeviceMemory where these do not fit either.
+    """
     board = session.board
+    ram_bytes = sum(region.size_bytes for region in board.regions if region.kind == "ram")
+    choices: list[Callable[[], Program]] = [
+        lambda: compile_model(model, board),
+        lambda: compile_model(model, board, limits=Limits(max_flash_bytes=ram_bytes // 2)),
+    ]
+    for choice in choices:
+        try:
+            return _loaded(session, choice())
+        except (OutOfDeviceMemory, OutOfMemoryError) as error:
+            assert "--max-flash" in str(error) or "no room for arena" in str(error)
+    return _loaded(session, compile_portable(model, board))
+
+
+def _loaded(session: Session, program: Program) -> GraphExecutor:
+    executor = session.load(program)
     try:
-        return session.load(program or compile_model(model, board))
-    except OutOfDeviceMemory as error:
-        if board.name not in SMALL_RAM:
-            raise
-        assert "--kernels portable" in str(error) or "no room for" in str(error)
-        return session.load(compile_portable(model, board))
+        executor.run(zero_inputs(program))
+    except OutOfDeviceMemory:
+        executor.unload()
+        raise
+    return executor

@@ -42,13 +42,13 @@ WAYS: dict[str, tuple[str, Callable[[], Transport] | None]] = {
 def mismatches(model: Model, board_name: str, connect: Callable[[], Transport] | None) -> str:
     board = load_board(board_name)
     try:
-        program = compile_model(model, board)
+        compile_model(model, board)
     except OutOfMemoryError:
         return "-"
     wrong = 0
     with Session(board, transport=connect() if connect else None) as session:
         try:
-            executor = load_fitting(session, model, program)
+            executor = load_fitting(session, model)
         except OutOfDeviceMemory:
             return "-"
         for inputs in random_inputs(model, 2):

@@ -64,10 +64,11 @@ class ConstantCache:
                     constant.size_bytes, heap_regions(self._host.board), "heap", f"constant {symbol} of {self._title}"
                 )
                 break
-            except OutOfDeviceMemory:
+            except OutOfDeviceMemory as error:
                 idle = [other for other in self._blocks if other not in needed]
                 if not idle:
-                    raise
+                    # A model's kernels are chosen for the board's flash; here their constants lie in RAM.
+                    raise OutOfDeviceMemory(f"{error}; they are smaller with --max-flash") from error
                 latest = max(idle, key=lambda other: self._next_use(other, call))
                 self._host.memory.free(self._blocks.pop(latest))
         self._blocks[symbol] = block
