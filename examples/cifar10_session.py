@@ -28,6 +28,7 @@ import numpy as np
 
 import utvm
 from utvm.boards import load_board
+from utvm.codegen.limits import Limits
 from utvm.compiler import compile_model
 from utvm.model import Array, Model, Tensor, constant
 from utvm.model import operator_types as ops
@@ -35,6 +36,8 @@ from utvm.rewrites import rewrite
 from utvm.session.check import first_difference
 from utvm.transports import Transport
 from utvm.transports.openocd_virtual import OpenOcdVirtualTransport
+
+IN_SESSION_BYTES = 160 * 1024
 
 LABELS = ("plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 CONVOLUTION_SHIFT, DENSE_SHIFT, DENSE_BIAS_SHIFT = 9, 5, 3
@@ -155,7 +158,8 @@ def main() -> None:
     if via == "virtual-openocd":
         via, transport = None, start_openocd(arguments.board)
     with utvm.Session(board, via=via, transport=transport) as session:
-        network = session.load(compile_model(model, board))
+        # In a session the weights lie in RAM, which is smaller than the flash that kernels are chosen for.
+        network = session.load(compile_model(model, board, limits=Limits(max_flash_bytes=IN_SESSION_BYTES)))
         run = network.run({"image": image})
         for call, cycles in zip(network.program.calls, run.layer_cycles, strict=True):
             print(f"{call.layer:8} {call.macs:12,} MACs {cycles:14,} cycles")

@@ -12,8 +12,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from tests.session.hosted_programs import load_fitting
 from utvm.boards import load_board
-from utvm.compiler import compile_model
 from utvm.model import Array
 from utvm.operators import run_reference
 from utvm.session.session import Session
@@ -113,7 +113,7 @@ def test_the_documented_arithmetic_is_what_runs() -> None:
     assert np.array_equal(run_reference(model, {"image": image})["logits"][0], logits)
     board = load_board("stm32f746-disco")
     with Session(board) as session:
-        run = session.load(compile_model(model, board)).run({"image": image})
+        run = load_fitting(session, model).run({"image": image})
     assert np.array_equal(run.outputs["logits"][0], logits)
 
 
