@@ -66,6 +66,7 @@ def cost_model(seed: int) -> Any:
             del context
             return np.array([-self.regression.guess(*_described(candidate)) for candidate in candidates])
 
+        # Part of TVM's interface, which a search never calls: records hold what was learnt.
         def load(self, path: str) -> None:
             raise NotImplementedError
 
